@@ -1,0 +1,5 @@
+"""``python -m bot`` is ``scrm``."""
+
+from bot.cli import main
+
+main()

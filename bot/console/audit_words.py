@@ -1,0 +1,165 @@
+"""Audit rows as Chinese sentences. Pure. A new act gets its line here; a test compares this table with the source."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bot.console.work_words import STATES, TABLES
+from crm_core.audit import AuditEntry
+from crm_core.roles import ROLE_NAMES, SCOPE_NAMES, Role, Scope
+
+FIRST_ADMIN, COMMAND_LINE = "@admin", "cli"
+ACTOR_NAMES = {FIRST_ADMIN: "系统管理员", COMMAND_LINE: "命令行", "demo": "演示环境"}
+OBJECTS = {
+    "console": "控制台",
+    "staff": "员工",
+    "customer": "客户",
+    "external_user": "客户",
+    "sop": "SOP",
+    "enrolment": "SOP 进度",
+    "corp": "企业",
+    "task": "任务",
+    "tag": "标签",
+    "tag_rule": "标签规则",
+    "contact_way": "活码",
+    "welcome": "欢迎语",
+    "custom_field": "自定义字段",
+    "script": "话术",
+    "scripts": "话术库",
+    "material": "素材",
+    "radar_link": "雷达链接",
+    "radar_rule": "雷达规则",
+    **TABLES,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """One act in words. detail may be ""."""
+
+    text: str
+    detail: str = ""
+
+
+Teller = Callable[[AuditEntry, str, str], Told]
+
+
+def _plain(words: str) -> Teller:
+    def say(entry: AuditEntry, actor: str, thing: str) -> Told:
+        del entry
+        return Told(text=words.format(actor=actor, thing=thing))
+
+    return say
+
+
+def _role(entry: AuditEntry, actor: str, thing: str) -> Told:
+    return Told(
+        text=f"{actor}把{thing}的角色改为“{_grant(entry.data.get('to'))}”",
+        detail=f"原来是“{_grant(entry.data.get('from'))}”",
+    )
+
+
+def _grant(pair: object) -> str:
+    if not isinstance(pair, list) or len(pair) != 2:
+        return "未知"
+    role, scope = pair
+    role_name = ROLE_NAMES[Role(role)] if role in list(Role) else str(role)
+    return f"{role_name}，{SCOPE_NAMES[Scope(scope)] if scope in list(Scope) else scope}"
+
+
+def _checked(entry: AuditEntry, actor: str, thing: str) -> Told:
+    state = STATES.get(str(entry.data.get("state", "")))
+    return Told(text=f"{actor}把{thing}标记为已核对", detail=f"原来是“{state.name}”" if state else "")
+
+
+def _enrolment(entry: AuditEntry, actor: str, thing: str) -> Told:
+    del thing
+    return Told(text=f"{actor}停止了一位客户的 SOP“{entry.data.get('sop', '')}”")
+
+
+def _named(verb: str, kind: str) -> Teller:
+    """Where the row keeps the object's name."""
+
+    def say(entry: AuditEntry, actor: str, thing: str) -> Told:
+        name = str(entry.data.get("name", ""))
+        return Told(text=f"{actor}{verb}了{f'{kind}“{name}”' if name else thing}")
+
+    return say
+
+
+def _import(entry: AuditEntry, actor: str, thing: str) -> Told:
+    del thing
+    return Told(text=f"{actor}导入了文件“{entry.data.get('file', '')}”", detail=f"共 {entry.data.get('rows', 0)} 行")
+
+
+def _sop(verb: str) -> Teller:
+    def say(entry: AuditEntry, actor: str, thing: str) -> Told:
+        del thing
+        number = entry.data.get("enrolments", 0)
+        return Told(text=f"{actor}{verb}了 SOP“{entry.data.get('name', '')}”", detail=f"涉及进行中的客户 {number} 位")
+
+    return say
+
+
+ACTS: dict[str, tuple[str, Teller]] = {
+    "admin.signed_in": ("管理员密码登录", _plain("{actor}用密码登录了控制台")),
+    "admin.refused": ("管理员密码错误", _plain("有人用错误的密码尝试登录控制台")),
+    "role.given": ("分配角色", _role),
+    "mobile.revealed": ("查看手机号", _plain("{actor}查看了{thing}的完整手机号")),
+    "work.replayed": ("重放", _plain("{actor}重放了{thing}")),
+    "work.checked": ("标记已核对", _checked),
+    "content.revealed": ("查看原文", _plain("{actor}查看了{thing}的文字原文")),
+    "sop.paused": ("暂停 SOP", _sop("暂停")),
+    "sop.resumed": ("恢复 SOP", _sop("恢复")),
+    "enrolment.stopped": ("停止 SOP 进度", _enrolment),
+    "export.asked": ("发起导出", _plain("{actor}发起了导出{thing}")),
+    "export.downloaded": ("下载导出文件", _plain("{actor}下载了{thing}的文件")),
+    "import.asked": ("发起导入", _import),
+    "scripts.exported": ("导出话术", _plain("{actor}导出了话术库")),
+    "bulk.tags": ("批量改标签", _plain("{actor}批量修改了客户标签（{thing}）")),
+    "bulk.stage": ("批量改阶段", _plain("{actor}批量修改了客户阶段（{thing}）")),
+    "bulk.undo": ("撤销批量操作", _plain("{actor}撤销了一次批量操作（{thing}）")),
+    "customer.data_exported": ("导出客户个人数据", _plain("{actor}导出了{thing}的个人数据")),
+    "customer.erased": ("删除客户数据", _plain("{actor}删除了一位客户的数据（{thing}）")),
+    "customer.merged": ("合并客户", _plain("{actor}把{thing}与另一位客户合并")),
+    "customer.split": ("撤销合并", _plain("{actor}撤销了{thing}的合并")),
+    "tags.add": ("新建标签", _plain("{actor}新建了标签或标签组")),
+    "tags.rename": ("重命名标签", _plain("{actor}重命名了{thing}")),
+    "tags.up": ("移动标签", _plain("{actor}把{thing}上移了一位")),
+    "tags.down": ("移动标签", _plain("{actor}把{thing}下移了一位")),
+    "tags.delete": ("删除标签", _plain("{actor}删除了{thing}")),
+    "tags.dismiss": ("忽略标签提示", _plain("{actor}忽略了{thing}的提示")),
+    "tag_rule.created": ("新建标签规则", _plain("{actor}新建了{thing}")),
+    "tag_rule.on": ("启用标签规则", _plain("{actor}启用了{thing}")),
+    "tag_rule.off": ("停用标签规则", _plain("{actor}停用了{thing}")),
+    "tag_rule.deleted": ("删除标签规则", _plain("{actor}删除了{thing}")),
+    "contact_way.created": ("新建活码", _named("新建", "活码")),
+    "contact_way.changed": ("修改活码", _named("修改", "活码")),
+    "contact_way.deleted": ("删除活码", _named("删除", "活码")),
+    "welcome.changed": ("修改欢迎语", _plain("{actor}修改了{thing}")),
+    "welcome.removed": ("删除欢迎语", _plain("{actor}删除了{thing}")),
+    "custom_field.defined": ("新建自定义字段", _named("新建", "自定义字段")),
+    "custom_field.changed": ("修改自定义字段", _named("修改", "自定义字段")),
+    "radar_rule.saved": ("保存雷达规则", _named("保存", "雷达规则")),
+    "radar_rule.removed": ("删除雷达规则", _named("删除", "雷达规则")),
+    "radar.revoked": ("撤销雷达链接", _plain("{actor}撤销了{thing}")),
+    "script.approved": ("通过话术", _plain("{actor}通过了{thing}")),
+    "script.rejected": ("退回话术", _plain("{actor}退回了{thing}")),
+    "doctor.asked": ("运行诊断", _plain("{actor}运行了诊断")),
+    "sync.asked": ("开始同步", _plain("{actor}开始了全量同步")),
+}
+
+
+def tell(entry: AuditEntry, names: Mapping[str, str]) -> Told:
+    """A sentence for one act. names: what people and objects are called, by their ids."""
+    actor = actor_name(entry.actor, names)
+    called = names.get(entry.object_id, entry.object_id)
+    thing = f"{OBJECTS.get(entry.object_kind, entry.object_kind)}“{called}”" if called else "控制台"
+    _, teller = ACTS.get(entry.act, (entry.act, None))
+    return teller(entry, actor, thing) if teller else Told(text=f"{actor}对{thing}做了 {entry.act}")
+
+
+def actor_name(actor: str, names: Mapping[str, str]) -> str:
+    """Who did it; somebody from another corp is shown with that corp's id."""
+    corp, _, userid = actor.rpartition("/")
+    said = ACTOR_NAMES.get(actor) or names.get(userid, userid)
+    return f"{said}（{corp}）" if corp else said

@@ -1,0 +1,96 @@
+"""Every list of the console: its columns, filters and orders."""
+
+from bot.console.list_state import Column, Filter, ListSpec
+
+CUSTOMERS = ListSpec(
+    key="customers",
+    path="/customers",
+    permission="customers.read",
+    has_bulk=True,
+    columns=(
+        Column(key="customer", name="客户"),
+        Column(key="stage", name="阶段"),
+        Column(key="tags", name="标签"),
+        Column(key="staff", name="跟进人"),
+        Column(key="source", name="来源"),
+        Column(key="started", name="添加时间"),
+        Column(key="status", name="好友状态"),
+        Column(key="mobile", name="手机号", is_usual=False),
+        Column(key="remark", name="备注", is_usual=False),
+        Column(key="company", name="企业", is_usual=False),
+        Column(key="ended", name="流失时间", is_usual=False),
+    ),
+    filters=(
+        Filter(key="q", name="搜索", kind="search", is_first=True, help="姓名、备注、企业、拼音首字母、手机号"),
+        Filter(key="staff", name="跟进人", kind="choice", is_first=True),
+        Filter(key="tag", name="标签", kind="several", is_first=True),
+        Filter(key="stage", name="阶段", kind="several", is_first=True),
+        Filter(key="added", name="添加时间", kind="choice", is_first=True),
+        Filter(key="department", name="部门", kind="choice"),
+        Filter(key="way", name="渠道活码", kind="choice"),
+        Filter(key="add_way", name="来源", kind="choice"),
+        Filter(key="status", name="好友状态", kind="choice"),
+        Filter(key="lost", name="流失时间", kind="choice"),
+        Filter(key="mobile", name="手机号", kind="choice"),
+        Filter(key="group", name="是否在群", kind="choice"),
+        Filter(key="added_from", name="添加从", kind="date"),
+        Filter(key="added_until", name="添加到", kind="date"),
+        Filter(key="chat", name="所在群", kind="hidden"),
+    ),
+    sorts=(("newest", "最近添加"), ("oldest", "最早添加")),
+)
+TASKS = ListSpec(
+    key="tasks",
+    path="/tasks",
+    permission="tasks.read",
+    columns=(
+        Column(key="task", name="任务"),
+        Column(key="state", name="状态"),
+        Column(key="progress", name="进度"),
+        Column(key="by", name="发起人"),
+        Column(key="created", name="发起时间"),
+        Column(key="file", name="结果"),
+    ),
+    filters=(Filter(key="mine", name="范围", kind="choice", is_first=True),),
+)
+WAYS = ListSpec(
+    key="ways",
+    path="/live-codes",
+    permission="contact_ways.read",
+    columns=(
+        Column(key="way", name="活码"),
+        Column(key="status", name="状态"),
+        Column(key="staff", name="接待员工"),
+        Column(key="today", name="今日添加", is_number=True),
+        Column(key="total", name="累计添加", is_number=True),
+        Column(key="lost", name="已流失", is_number=True),
+        Column(key="tags", name="自动标签", is_usual=False),
+        Column(key="created", name="创建时间"),
+    ),
+    filters=(
+        Filter(key="q", name="搜索", kind="search", is_first=True, help="活码名称"),
+        Filter(key="status", name="状态", kind="choice", is_first=True),
+        Filter(key="staff", name="接待员工", kind="choice", is_first=True),
+    ),
+)
+GROUPS = ListSpec(
+    key="groups",
+    path="/groups",
+    permission="groups.read",
+    columns=(
+        Column(key="group", name="客户群"),
+        Column(key="owner", name="群主"),
+        Column(key="members", name="成员", is_number=True),
+        Column(key="customers", name="客户", is_number=True),
+        Column(key="joined", name="今日入群", is_number=True),
+        Column(key="left", name="今日退群", is_number=True),
+        Column(key="created", name="建群时间"),
+        Column(key="status", name="状态", is_usual=False),
+    ),
+    filters=(
+        Filter(key="q", name="搜索", kind="search", is_first=True, help="群名"),
+        Filter(key="owner", name="群主", kind="choice", is_first=True),
+        Filter(key="status", name="状态", kind="choice", is_first=True),
+    ),
+)
+SPECS = {spec.key: spec for spec in (CUSTOMERS, TASKS, WAYS, GROUPS)}

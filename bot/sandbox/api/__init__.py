@@ -1,0 +1,1 @@
+"""WeCom's server API, one module per chapter of the vendor's documentation."""

@@ -1,0 +1,151 @@
+"""Finding a script by what it means: vectors kept beside the scripts, and the fusion with what words find.
+
+Where no model is loaded there are no vectors, and words alone decide.
+"""
+
+import hashlib
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from importlib import import_module
+from typing import Any
+
+from sqlalchemy import delete
+from sqlmodel import Session, col, func, select
+
+from crm_core.db import UnitOfWork
+from crm_core.ids import CorpId
+from crm_core.ports import Embedder
+from materials.model import Script
+from materials.tables import ScriptRow, ScriptVectorRow
+
+BATCH = 32
+MOST_CHARS = 400
+RANK_SMOOTHING = 20  # reciprocal rank fusion: how little the first places count more than the next ones
+NEAR = 0.06  # cosine below the best: E5's scores lie close together, so only what is near the best counts
+
+
+def texts_of(script: Script) -> list[str]:
+    """What is embedded of a script: its wording, its title, and each similar question by itself."""
+    wording = f"{script.title} {script.keywords} {script.text}"[:MOST_CHARS]
+    return [wording, script.title, *(question[:MOST_CHARS] for question in script.similar)]
+
+
+def mark(text: str) -> str:
+    """Tells whether a vector was made from this very text."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+class MeaningIndex:
+    """The vectors of one corp's scripts under one model. Asking costs one query embedding and one product."""
+
+    def __init__(self, embedder: Embedder, numbers: Sequence[int], vectors: Sequence[bytes]) -> None:
+        self._numpy: Any = import_module("numpy")
+        self._embedder = embedder
+        self._numbers = list(numbers)
+        self._matrix = self._numpy.frombuffer(b"".join(vectors), dtype="float32").reshape(len(vectors), -1)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def rank(self, query: str, *, limit: int = 50) -> list[int]:
+        """Script ids, nearest in meaning first; only those near the best."""
+        (asked,) = self._embedder.embed([query[:MOST_CHARS]], as_query=True)
+        scores = self._matrix @ self._numpy.asarray(asked, dtype="float32")
+        best: dict[int, float] = {}
+        for place in self._numpy.argsort(-scores)[: limit * 6]:
+            best.setdefault(self._numbers[int(place)], float(scores[int(place)]))
+        top = max(best.values(), default=0.0)
+        return [script_id for script_id, score in best.items() if score >= top - NEAR][:limit]
+
+
+def read_index(session: Session, corp: CorpId, embedder: Embedder) -> MeaningIndex | None:
+    """The index over the vectors this model has made so far; None while there are none."""
+    rows = session.exec(
+        select(ScriptVectorRow.script_id, ScriptVectorRow.vector)
+        .where(ScriptVectorRow.corp_id == corp, ScriptVectorRow.model == embedder.model)
+        .order_by(col(ScriptVectorRow.script_id), col(ScriptVectorRow.place))
+    ).all()
+    return MeaningIndex(embedder, [number for number, _ in rows], [vector for _, vector in rows]) if rows else None
+
+
+def stamp(session: Session, corp: CorpId, model: str) -> tuple[int, str]:
+    """Changes whenever the vectors of a model do."""
+    count, last = session.exec(
+        select(func.count(), func.max(ScriptVectorRow.text_mark)).where(
+            ScriptVectorRow.corp_id == corp, ScriptVectorRow.model == model
+        )
+    ).one()
+    return count, last or ""
+
+
+def fuse(by_words: Sequence[Script], by_meaning: Sequence[Script], *, limit: int) -> list[Script]:
+    """Both orders in one: each list gives a script 1 / (smoothing + its place), the larger sum comes first."""
+    scores: dict[int, float] = {}
+    known: dict[int, Script] = {}
+    for found in (by_words, by_meaning):
+        for place, script in enumerate(found, start=1):
+            known[script.id] = script
+            scores[script.id] = scores.get(script.id, 0.0) + 1 / (RANK_SMOOTHING + place)
+    return [known[script_id] for script_id in sorted(scores, key=lambda one: (-scores[one], one))[:limit]]
+
+
+def embed_missing(
+    unit: Callable[[], UnitOfWork],
+    corp: CorpId,
+    scripts: Iterable[Script],
+    embedder: Embedder,
+    keep_alive: Callable[[], None],
+) -> int:
+    """Bring a corp's vectors in step with its scripts and this model, batch by batch. Answers how many were made."""
+    scripts = list(scripts)
+    wanted = {(script.id, place): text for script in scripts for place, text in enumerate(texts_of(script))}
+    with unit() as uow:
+        there = {
+            (row.script_id, row.place): (row.model, row.text_mark)
+            for row in uow.session.exec(select(ScriptVectorRow).where(ScriptVectorRow.corp_id == corp))
+        }
+        for script_id, place in [key for key in there if key not in wanted]:
+            _drop(uow, corp, script_id, place)
+        uow.commit()
+    missing = [key for key, text in wanted.items() if there.get(key) != (embedder.model, mark(text))]
+    for start in range(0, len(missing), BATCH):
+        batch = missing[start : start + BATCH]
+        vectors = embedder.embed([wanted[key] for key in batch], as_query=False)
+        with unit() as uow:
+            for (script_id, place), vector in zip(batch, vectors, strict=True):
+                _drop(uow, corp, script_id, place)
+                uow.session.add(
+                    ScriptVectorRow(
+                        corp_id=corp,
+                        script_id=script_id,
+                        place=place,
+                        model=embedder.model,
+                        text_mark=mark(wanted[script_id, place]),
+                        vector=array("f", vector).tobytes(),
+                    )
+                )
+            uow.commit()
+        keep_alive()
+    return len(missing)
+
+
+def offered_count(session: Session, corp: CorpId) -> int:
+    """How many scripts a corp has in force."""
+    statement = select(func.count()).select_from(ScriptRow)
+    return session.exec(statement.where(ScriptRow.corp_id == corp, col(ScriptRow.enabled).is_(True))).one()
+
+
+def of_folders(scripts: Iterable[Script], folders: AbstractSet[int] | None) -> list[Script]:
+    """Those in the folders somebody sees; None sees all."""
+    return [script for script in scripts if folders is None or script.group_id in folders]
+
+
+def _drop(uow: UnitOfWork, corp: CorpId, script_id: int, place: int) -> None:
+    uow.session.execute(
+        delete(ScriptVectorRow).where(
+            col(ScriptVectorRow.corp_id) == corp,
+            col(ScriptVectorRow.script_id) == script_id,
+            col(ScriptVectorRow.place) == place,
+        )
+    )

@@ -1,0 +1,25 @@
+"""What tagging holds about one customer: handed out, or forgotten."""
+
+from sqlalchemy import delete
+from sqlmodel import Session, col
+
+from crm_core.db import UnitOfWork
+from crm_core.ids import CorpId, ExternalUserId
+from tagging import service
+from tagging.tables import FollowTagRow, PersonalTagRow
+
+
+def gather(session: Session, corp: CorpId, external_user: ExternalUserId) -> list[dict[str, str]]:
+    """The customer's corp tags."""
+    return [
+        {"group": tag.group_name, "tag": tag.name, "staff": tag.staff, "source": tag.source}
+        for tag in service.tags_of(session, corp, external_user)
+    ]
+
+
+def erase(uow: UnitOfWork, corp: CorpId, external_user: ExternalUserId) -> None:
+    """Forget every tag on the customer here."""
+    for table in (FollowTagRow, PersonalTagRow):
+        uow.session.execute(
+            delete(table).where(col(table.corp_id) == corp, col(table.external_userid) == external_user)
+        )
