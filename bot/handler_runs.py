@@ -7,11 +7,12 @@ lost and no good neighbour runs twice.
 """
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
 from pydantic import TypeAdapter
+from sqlalchemy import Row
 
 from crm_core import events, outbox
 from crm_core.bus import Handler, HandlerTable, handler_name, handlers_for
@@ -80,6 +81,15 @@ def run_again(uow: UnitOfWork, payload: Mapping[str, Any], handlers: HandlerTabl
             handler(event, uow)
             return
     raise ScrmError(f"处理程序 {payload['handler']} 已不存在")
+
+
+def again_with(handlers: HandlerTable) -> Callable[[UnitOfWork, Row[Any]], None]:
+    """The body of ``handler_run`` jobs, run in the unit that ends the job."""
+
+    def again(uow: UnitOfWork, row: Row[Any]) -> None:
+        run_again(uow, row.payload, handlers)
+
+    return again
 
 
 def trace_of(error: BaseException) -> str:

@@ -6,9 +6,8 @@ from typing import Any
 import structlog
 from sqlalchemy import Row
 
-from bot.handler_runs import HANDLER_RUN, run_again, trace_of
-from crm_core.bus import HandlerTable
-from crm_core.db import Database
+from bot.handler_runs import trace_of
+from crm_core.db import Database, UnitOfWork
 from crm_core.errors import LeaseLost
 from crm_core.lease import LeaseTable, WorkState
 
@@ -17,15 +16,24 @@ log = structlog.get_logger()
 JobBody = Callable[[Mapping[str, Any], Callable[[], None]], None]
 """A job gets its payload and ``keep_alive``, to be called at least once per lease on long work."""
 
+UnitBody = Callable[[UnitOfWork, Row[Any]], None]
+"""Short work that happens in the very unit that ends the job: once, or not at all."""
+
 
 class JobRunner:
-    """Claims jobs and runs them. ``bodies`` maps a kind to what it does."""
+    """Claims jobs and runs them. ``bodies`` and ``unit_bodies`` map a kind to what it does."""
 
-    def __init__(self, db: Database, jobs: LeaseTable, bodies: Mapping[str, JobBody], handlers: HandlerTable) -> None:
+    def __init__(
+        self,
+        db: Database,
+        jobs: LeaseTable,
+        bodies: Mapping[str, JobBody],
+        unit_bodies: Mapping[str, UnitBody],
+    ) -> None:
         self._db = db
         self._jobs = jobs
         self._bodies = bodies
-        self._handlers = handlers
+        self._unit_bodies = unit_bodies
 
     def claim(self, lanes: Collection[str], owner: str, limit: int) -> list[Row[Any]]:
         """Take up to ``limit`` due jobs."""
@@ -45,10 +53,11 @@ class JobRunner:
                 self._put_back(row, error)
 
     def _run(self, row: Row[Any]) -> None:
-        if row.kind == HANDLER_RUN:
+        in_one_unit = self._unit_bodies.get(row.kind)
+        if in_one_unit is not None:
             with self._db.unit() as uow:
                 self._jobs.finish(uow.session, row, WorkState.DONE)
-                run_again(uow, row.payload, self._handlers)
+                in_one_unit(uow, row)
                 uow.commit()
             return
         body = self._bodies.get(row.kind)

@@ -11,10 +11,13 @@ from sqlmodel import SQLModel
 
 from bot import checkup, tables, welcome
 from bot.beacons import BeaconRecorder
+from bot.chat_desk import ReadingDesk
+from bot.ciphers import open_cipher
 from bot.dispatch import Dispatcher
 from bot.embedders import Ladder
+from bot.handler_runs import HANDLER_RUN, again_with
 from bot.job_bodies import job_bodies
-from bot.jobs import JobBody, JobRunner
+from bot.jobs import JobBody, JobRunner, UnitBody
 from bot.meaning_desk import MeaningDesk
 from bot.media_desk import MediaDesk
 from bot.media_store import FolderStore
@@ -35,6 +38,9 @@ from bot.welcome import WelcomeDesk
 from bot.worker import Loop, Work, WorkerPool
 from crm_core import contact_ways, customers, groups, record_renames, staff
 from crm_core.bus import HandlerTable
+from crm_core.chat.reading import LANE as CHAT_LANE
+from crm_core.chat.reading import READ_JOB, ChatReader
+from crm_core.chat.store import ChatStore
 from crm_core.clock import Clock
 from crm_core.config import AppPart, CorpPart, Settings
 from crm_core.customers import CustomerFiles
@@ -108,6 +114,7 @@ class House:
     desk: MediaDesk
     meaning: MeaningDesk
     beacons: BeaconRecorder
+    chats: ChatStore
     tasks: TaskDesk
     closers: tuple[Callable[[], None], ...] = ()
 
@@ -154,12 +161,15 @@ def build(
     results = FolderStore(media_folder(settings) / "tasks")  # apart, so that a result may be deleted by itself
     task_desk = TaskDesk(db, results, ZoneInfo(settings.worktime.time_zone), BODIES)
     handlers = handler_table(settings, files, engine_of_sop)
+    readers = chat_readers(settings)
+    chats = ChatStore(open_cipher(settings), [reader.name for reader in readers])
     beacons = BeaconRecorder(db, handlers)
     closers.append(beacons.close)
     inbox, outbox, jobs = (_lease_table(table, settings, db) for table in (INBOX, OUTBOX, JOBS))
     examine = checkup.job_body(settings, db, gateways, receive_ids, meaning.ladder)
     tables_of_work = (inbox, outbox, jobs)
     bodies = job_bodies(settings, db, gateways, files, engine_of_sop, desk, meaning, task_desk, examine, tables_of_work)
+    unit_bodies: dict[str, UnitBody] = {READ_JOB: ReadingDesk(chats, readers).read}
     house = House(
         settings=settings,
         db=db,
@@ -170,12 +180,13 @@ def build(
         outbox=outbox,
         jobs=jobs,
         handlers=handlers,
-        loops=_loops(settings, db, gateways, desk, bodies, handlers, inbox, outbox, jobs),
+        loops=_loops(settings, db, gateways, desk, bodies, unit_bodies, handlers, inbox, outbox, jobs),
         files=files,
         sop=engine_of_sop,
         desk=desk,
         meaning=meaning,
         beacons=beacons,
+        chats=chats,
         tasks=task_desk,
         closers=tuple(closers),
     )
@@ -240,6 +251,12 @@ def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine) -
     }
 
 
+def chat_readers(settings: Settings) -> tuple[ChatReader, ...]:
+    """Who makes something of every chat message."""
+    del settings
+    return ()
+
+
 def _of_the_directory() -> HandlerTable:
     """Who reacts when members and departments come, change and go."""
     return {
@@ -269,6 +286,7 @@ def _loops(
     gateways: Gateways,
     desk: MediaDesk,
     bodies: Mapping[str, JobBody],
+    unit_bodies: Mapping[str, UnitBody],
     handlers: HandlerTable,
     inbox: LeaseTable,
     outbox: LeaseTable,
@@ -289,7 +307,7 @@ def _loops(
         desk=desk,
     )
     every = {kind: (*urgent.get(kind, ()), *handlers.get(kind, ())) for kind in {*urgent, *handlers}}
-    run_jobs = JobRunner(db, jobs, bodies, every)
+    run_jobs = JobRunner(db, jobs, bodies, {**unit_bodies, HANDLER_RUN: again_with(every)})
 
     def loop(name: str, table: LeaseTable, lanes: tuple[str, ...], work: Work, limit: int, threads: int) -> Loop:
         return Loop(
@@ -310,6 +328,7 @@ def _loops(
         loop("outbox-single", outbox, ("single",), send, 1, 1),
         loop("outbox-media", outbox, ("media",), send, 1, 2),
         loop("jobs", jobs, ("default",), run_jobs, 1, 1),
+        loop("chat", jobs, (CHAT_LANE,), run_jobs, 1, 1),
         loop("tasks", jobs, ("task",), run_jobs, 1, 1),
     )
 

@@ -230,6 +230,18 @@ class MediaStore(Protocol):
         ...
 
 
+class TextCipher(Protocol):
+    """Seals text that must not lie open in the database: what people wrote to each other."""
+
+    def seal(self, text: str) -> bytes:
+        """The text, unreadable without a key of this installation, and not to be changed unnoticed."""
+        ...
+
+    def unseal(self, sealed: bytes) -> str:
+        """What was sealed. Raises: ScrmError when no key of this installation opens it."""
+        ...
+
+
 class Embedder(Protocol):
     """Turns text into unit vectors. model: a fingerprint; vectors of different fingerprints are never compared."""
 

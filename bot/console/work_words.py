@@ -33,6 +33,7 @@ KINDS = {
     "edit_tag": "修改标签",
     "delete_tags": "删除标签",
     "upload_media": "上传素材",
+    "chat.read": "处理聊天消息",
     "handler_run": "重试失败的处理",
     "sop.tick": "执行到期的 SOP 步骤",
     "sync.incremental": "增量同步",

@@ -141,6 +141,7 @@ def test_bad_posts_get_a_bare_refusal(server: DoorServer, status: int, path: str
         echo_path(b"x") + quote("=="),
         "/callback/sales?echostr=" + "%F0%9F" * 500,
     ],
+    ids=["nothing", "another nonce", "no echostr", "padding too much", "not text"],
 )
 def test_bad_checks_are_refused(server: DoorServer, path: str) -> None:
     assert server.send("GET", path) == (403, b"")

@@ -1,6 +1,5 @@
 """Tokens and pacing shared through a real Redis, and what happens when it goes away."""
 
-import os
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +11,7 @@ from bot.wecom.shared_state import RedisState, SharedStateDown
 from bot.wecom.tokens import Credential, TokenCache
 from crm_core.errors import WeComThrottled
 from crm_core.ids import CorpId
+from tests.support import databases
 
 CORP, API = CorpId("ww1"), "externalcontact/mark_tag"
 ME = Credential(CORP, "s3cret")
@@ -32,11 +32,10 @@ class Gettoken:
 
 @pytest.fixture(params=[True, False], ids=["text", "bytes"])
 def redis_client(request: pytest.FixtureRequest) -> Iterator[Any]:
-    url = os.environ.get("SCRM_TEST_REDIS", "")
-    if not url:
+    if not databases.REDIS:
         pytest.skip("SCRM_TEST_REDIS is not set")
     redis = pytest.importorskip("redis")
-    client = redis.Redis.from_url(url, decode_responses=request.param)
+    client = redis.Redis.from_url(databases.REDIS, decode_responses=request.param)
     client.flushdb()
     yield client
     client.close()

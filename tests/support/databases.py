@@ -14,7 +14,19 @@ from bot import migrate
 
 BACKEND = os.environ.get("SCRM_TEST_BACKEND", "sqlite")
 POSTGRES = os.environ.get("SCRM_TEST_POSTGRES", "")
-REDIS = os.environ.get("SCRM_TEST_REDIS", "")
+
+
+def _redis_of_this_worker() -> str:
+    """Tests that run side by side each get a Redis database of their own, counted from the one named."""
+    named = os.environ.get("SCRM_TEST_REDIS", "")
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    if not named:
+        return ""
+    server, _, database = named.rpartition("/")
+    return f"{server}/{int(database) + int(worker)}"
+
+
+REDIS = _redis_of_this_worker()
 
 
 def _admin(statement: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bot.handler_runs import freeze, run_again, run_handlers, thaw, trace_of
+from bot.handler_runs import HANDLER_RUN, again_with, freeze, run_again, run_handlers, thaw, trace_of
 from bot.jobs import JobRunner
 from bot.wiring import handler_table, urgent_handler_table
 from crm_core import events, outbox
@@ -162,7 +162,7 @@ def test_what_a_rolled_back_handler_remembered_is_forgotten(bench: Bench) -> Non
 
 
 def test_the_failing_one_is_tried_again_alone(bench: Bench, shaky: Shaky, table: HandlerTable) -> None:
-    runner = JobRunner(bench.house.db, bench.house.jobs, {}, table)
+    runner = JobRunner(bench.house.db, bench.house.jobs, {}, {HANDLER_RUN: again_with(table)})
     run_apart(bench, group_created(), table)
     work_jobs(bench, runner)
     (job,) = bench.rows(bench.house.jobs)
@@ -176,7 +176,7 @@ def test_the_failing_one_is_tried_again_alone(bench: Bench, shaky: Shaky, table:
 
 
 def test_after_all_its_tries_it_is_dead_and_can_be_replayed(bench: Bench, shaky: Shaky, table: HandlerTable) -> None:
-    runner = JobRunner(bench.house.db, bench.house.jobs, {}, table)
+    runner = JobRunner(bench.house.db, bench.house.jobs, {}, {HANDLER_RUN: again_with(table)})
     run_apart(bench, group_created(), table)
     for _ in range(8):
         work_jobs(bench, runner)

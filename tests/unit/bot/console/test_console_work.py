@@ -3,7 +3,6 @@
 import pytest
 
 from bot.console import masking, work_words
-from bot.handler_runs import HANDLER_RUN
 from crm_core import audit, outbox, work_list
 from crm_core.audit import AuditFilter
 from crm_core.ids import CorpId
@@ -154,5 +153,5 @@ def test_secrets_and_mobiles_stay_hidden_even_when_wording_is_revealed() -> None
 
 def test_every_kind_of_work_has_a_chinese_name(console: ConsoleHouse) -> None:
     (runner,) = [loop.work for loop in console.product.house.loops if loop.name == "jobs"]
-    assert {*KINDS, *runner._bodies, HANDLER_RUN} - set(work_words.KINDS) == set()
+    assert {*KINDS, *runner._bodies, *runner._unit_bodies} - set(work_words.KINDS) == set()
     assert set(work_words.STATES) == {state.value for state in WorkState}

@@ -1,0 +1,1 @@
+"""What people say to each other: one normal form, one store, and readers that make something of it."""

@@ -1,0 +1,166 @@
+"""The one store of chat messages: appended in order, sealed at rest, told to readers in the same commit."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, Table, insert, select
+from sqlmodel import Session, SQLModel
+
+from crm_core import outbox
+from crm_core.chat.model import (
+    ChatMessage,
+    Conversation,
+    ConversationKind,
+    MediaRef,
+    Party,
+    PartyKind,
+    StoredMessage,
+)
+from crm_core.chat.reading import LANE, READ_JOB
+from crm_core.chat_tables import ChatHeadRow, ChatMessageRow
+from crm_core.db import UnitOfWork
+from crm_core.ids import CorpId
+from crm_core.ports import TextCipher
+
+MESSAGES: Table = SQLModel.metadata.tables[str(ChatMessageRow.__tablename__)]
+MOST_A_JOB = 500  # messages that a reader gets at once
+MOST_NAMES = 500  # values in one IN list
+
+
+class ChatStore:
+    """Appends and reads messages. readers: names of those who are told of every append (``crm_core.chat.reading``)."""
+
+    def __init__(self, cipher: TextCipher, readers: Sequence[str]) -> None:
+        self._cipher = cipher
+        self._readers = tuple(readers)
+
+    def append(
+        self, uow: UnitOfWork, corp: CorpId, messages: Iterable[ChatMessage], *, live: bool = True
+    ) -> list[StoredMessage]:
+        """Keep what is not known yet, in the order given. Answers what was new, with its positions.
+
+        live: False for history that is being loaded; readers then tell nobody.
+        """
+        by_id = {message.msgid: message for message in reversed(list(messages))}
+        if not by_id:
+            return []
+        head = _take_head(uow, corp)
+        known = _known(uow.session, corp, by_id)
+        fresh = [message for message in reversed(by_id.values()) if message.msgid not in known]
+        stored = [
+            StoredMessage(position=head.position + number, corp=corp, message=message)
+            for number, message in enumerate(fresh, start=1)
+        ]
+        if not stored:
+            return []
+        now = uow.now()
+        uow.session.connection().execute(insert(MESSAGES), [self._row(one, now) for one in stored])
+        head.position = stored[-1].position
+        uow.session.add(head)
+        self._tell(uow, corp, stored[0].position, stored[-1].position, live=live)
+        return stored
+
+    def read(self, session: Session, corp: CorpId, first: int, last: int) -> list[StoredMessage]:
+        """Positions ``first`` to ``last``, both included; those that were deleted since are missing."""
+        found = _of(corp).where(MESSAGES.c.position.between(first, last)).order_by(MESSAGES.c.position)
+        return self._open_all(session, found)
+
+    def last_of(
+        self, session: Session, corp: CorpId, conversation: Conversation, limit: int, *, before: int | None = None
+    ) -> list[StoredMessage]:
+        """The newest messages of a conversation, oldest first; those before a position when one is given."""
+        found = _of(corp).where(
+            MESSAGES.c.conversation_kind == conversation.kind.value, MESSAGES.c.conversation_key == conversation.key
+        )
+        if before is not None:
+            found = found.where(MESSAGES.c.position < before)
+        return self._open_all(session, found.order_by(MESSAGES.c.position.desc()).limit(limit))[::-1]
+
+    def between(
+        self, session: Session, corp: CorpId, since: datetime, until: datetime, *, after: int = 0, limit: int = 1000
+    ) -> list[StoredMessage]:
+        """Messages sent in [since, until), by position, those after a position: a page of at most ``limit``."""
+        found = _of(corp).where(MESSAGES.c.sent_at >= since, MESSAGES.c.sent_at < until, MESSAGES.c.position > after)
+        return self._open_all(session, found.order_by(MESSAGES.c.position).limit(limit))
+
+    def _tell(self, uow: UnitOfWork, corp: CorpId, first: int, last: int, *, live: bool) -> None:
+        for start in range(first, last + 1, MOST_A_JOB):
+            upto = min(start + MOST_A_JOB - 1, last)
+            for reader in self._readers:
+                outbox.add_job(
+                    uow,
+                    READ_JOB,
+                    dedupe_key=f"{READ_JOB}:{reader}:{corp}:{start}",
+                    payload={"reader": reader, "first": start, "last": upto, "live": live},
+                    lane=LANE,
+                    corp=corp,
+                )
+
+    def _row(self, stored: StoredMessage, now: datetime) -> dict[str, Any]:
+        message = stored.message
+        content = {
+            "text": message.text,
+            "body": dict(message.body),
+            "media": [asdict(one) for one in message.media],
+        }
+        return {
+            "corp_id": stored.corp,
+            "position": stored.position,
+            "msgid": message.msgid,
+            "source": message.source,
+            "conversation_kind": message.conversation.kind.value,
+            "conversation_key": message.conversation.key,
+            "sender_kind": message.sender.kind.value,
+            "sender_id": message.sender.id,
+            "sent_at": message.sent_at,
+            "kind": message.kind,
+            "revokes": message.revokes,
+            "seq": message.seq,
+            "content": self._cipher.seal(json.dumps(content, ensure_ascii=False)),
+            "recorded_at": now,
+        }
+
+    def _open_all(self, session: Session, found: Select[Any]) -> list[StoredMessage]:
+        return [self._stored(row) for row in session.connection().execute(found)]
+
+    def _stored(self, row: Row[Any]) -> StoredMessage:
+        content = json.loads(self._cipher.unseal(row.content))
+        message = ChatMessage(
+            msgid=row.msgid,
+            source=row.source,
+            conversation=Conversation(ConversationKind(row.conversation_kind), row.conversation_key),
+            sender=Party(PartyKind(row.sender_kind), row.sender_id),
+            sent_at=row.sent_at,
+            kind=row.kind,
+            text=content["text"],
+            body=content["body"],
+            media=tuple(MediaRef(**one) for one in content["media"]),
+            revokes=row.revokes,
+            seq=row.seq,
+        )
+        return StoredMessage(position=row.position, corp=CorpId(row.corp_id), message=message)
+
+
+def _of(corp: CorpId) -> Select[Any]:
+    return select(MESSAGES).where(MESSAGES.c.corp_id == corp)
+
+
+def _take_head(uow: UnitOfWork, corp: CorpId) -> ChatHeadRow:
+    uow.lock(f"chat-head:{corp}")
+    return uow.session.get(ChatHeadRow, corp, with_for_update=True) or ChatHeadRow(corp_id=corp, position=0)
+
+
+def _known(session: Session, corp: CorpId, msgids: Iterable[str]) -> set[str]:
+    wanted = list(msgids)
+    known: set[str] = set()
+    for start in range(0, len(wanted), MOST_NAMES):
+        part = wanted[start : start + MOST_NAMES]
+        known.update(
+            session.connection()
+            .execute(select(MESSAGES.c.msgid).where(MESSAGES.c.corp_id == corp, MESSAGES.c.msgid.in_(part)))
+            .scalars()
+        )
+    return known
