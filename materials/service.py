@@ -178,16 +178,6 @@ def recents(session: Session, corp: CorpId, staff: StaffUserId, *, limit: int = 
     return [to_script(row) for row in rows]
 
 
-def use_counts(session: Session, corp: CorpId) -> dict[int, int]:
-    """How often each script was sent, by script id."""
-    rows = session.exec(
-        select(ScriptUseRow.script_id, func.count())
-        .where(ScriptUseRow.corp_id == corp)
-        .group_by(col(ScriptUseRow.script_id))
-    ).all()
-    return dict(rows)
-
-
 class ScriptShelf:
     """Search over each corp's scripts. Keeps one index per corp and rebuilds it when the library changed.
 
