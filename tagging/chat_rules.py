@@ -43,7 +43,8 @@ class Conditions:
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Self:
         """From how they are stored."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()})
+        given: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in stored.items()}
+        return cls(**given)
 
     def stored(self) -> dict[str, Any]:
         """As they are stored."""

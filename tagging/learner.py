@@ -8,7 +8,7 @@ into probabilities. scikit-learn is loaded for training alone; a trained model a
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from math import exp, sqrt
@@ -127,11 +127,11 @@ def can_learn(labels: Sequence[str]) -> bool:
     return sum(labels.count(label) >= 2 for label in set(labels)) >= 2
 
 
-def train(lesson: Lesson) -> tuple[TextModel, Report]:
+def train(lesson: Lesson, keep_alive: Callable[[], None] = lambda: None) -> tuple[TextModel, Report]:
     """Learn from a lesson. Takes seconds for thousands of texts. Raises: ValueError (``can_learn`` says no)."""
     if not can_learn(list(lesson.labels)):
         raise ValueError("two labels with two texts each are the least")
-    class_ = _Class(lesson)
+    class_ = _Class(lesson, keep_alive)
     first = class_.margins_unseen(STRICT / 5, class_.given_weights)
     own = first[class_.rows, class_.targets]
     gap = first.max(axis=1) - own
@@ -151,7 +151,8 @@ def train(lesson: Lesson) -> tuple[TextModel, Report]:
 class _Class:
     """One training: texts as a sparse matrix, with folds that every label is spread over."""
 
-    def __init__(self, lesson: Lesson) -> None:
+    def __init__(self, lesson: Lesson, keep_alive: Callable[[], None]) -> None:
+        self._keep_alive = keep_alive
         self.numpy: Any = import_module("numpy")
         self._sparse: Any = import_module("scipy.sparse")
         self._svm: Any = import_module("sklearn.svm")
@@ -209,6 +210,7 @@ class _Class:
 
     def separators(self, strictness: float, weights: Any, among: Any = None) -> tuple[Any, Any]:
         """Terms × labels, and what is added; over all texts or some, and always the descriptions."""
+        self._keep_alive()
         numpy, texts, targets = self.numpy, self._texts, self.targets
         if among is not None:
             texts, targets, weights = texts[among], targets[among], weights[among]
