@@ -24,8 +24,9 @@ SPLIT_OURSELVES = ("sentiment-takeaway", "sentiment-ecommerce-10cats", "topic-sh
 
 
 def sets(folder: Path) -> Iterator[tuple[str, Labelled, Labelled]]:
-    yield "intent-ecommerce-buyer", *(
-        read_file(folder / "intent-ecommerce-buyer" / name) for name in ("train-noisy.tsv", "dev-clean.tsv")
+    yield (
+        "intent-ecommerce-buyer",
+        *(read_file(folder / "intent-ecommerce-buyer" / name) for name in ("train-noisy.tsv", "dev-clean.tsv")),
     )
     for name in SPLIT_OURSELVES:
         whole, dice = read_file(folder / name / "labelled.tsv"), random.Random(0)
@@ -57,7 +58,9 @@ def rules_per_second(texts: list[str]) -> float:
             tag_id=f"t{number}",
             mode="suggest",
             confidence=0.8,
-            conditions=Conditions(words=tuple(f"{texts[number * 7 + at][:3]}" for at in range(5)), patterns=(r"\d+元",)),
+            conditions=Conditions(
+                words=tuple(f"{texts[number * 7 + at][:3]}" for at in range(5)), patterns=(r"\d+元",)
+            ),
         )
         for number in range(50)
     ]
@@ -72,7 +75,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("/work/shared/data"))
     folder = parser.parse_args().data
-    print(f"{'set':40s} {'plain acc':>9s} {'macro-F1':>9s} | {'ours acc':>9s} {'macro-F1':>9s} {'train s':>8s} {'msg/s':>8s}")
+    print(
+        f"{'set':40s} {'plain acc':>9s} {'macro-F1':>9s} | {'ours acc':>9s} {'macro-F1':>9s} {'train s':>8s} {'msg/s':>8s}"
+    )
     faults = []
     for name, train, test in sets(folder):
         base = figures(test.labels, plain(train, test))

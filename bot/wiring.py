@@ -163,14 +163,12 @@ def build(
     engine_of_sop = SopEngine(settings)
     desk = MediaDesk(db, FolderStore(media_folder(settings)), settings)
     meaning = MeaningDesk(db, settings, Ladder(settings.materials))
-    results = FolderStore(media_folder(settings) / "tasks")  # apart, so that a result may be deleted by itself
     handlers = handler_table(settings, files, engine_of_sop)
     tag_reader = ChatTagReader({corp.corp_id: AppKey(corp.contact_app) for corp in settings.corps})
     readers = chat_readers(settings, tag_reader)
     chats = ChatStore(open_cipher(settings), [reader.name for reader in readers])
     chat_tags = ChatTagDesk(db, chats, tag_reader, meaning.ladder)
-    task_bodies = {**BODIES, **chat_tag_task_bodies(chat_tags)}
-    task_desk = TaskDesk(db, results, ZoneInfo(settings.worktime.time_zone), task_bodies)
+    task_desk = _task_desk(settings, db, chat_tags)
     beacons = BeaconRecorder(db, handlers)
     closers.append(beacons.close)
     inbox, outbox, jobs = (_lease_table(table, settings, db) for table in (INBOX, OUTBOX, JOBS))
@@ -202,6 +200,12 @@ def build(
     )
     hub.start()
     return house
+
+
+def _task_desk(settings: Settings, db: Database, chat_tags: ChatTagDesk) -> TaskDesk:
+    results = FolderStore(media_folder(settings) / "tasks")  # apart, so that a result may be deleted by itself
+    bodies = {**BODIES, **chat_tag_task_bodies(chat_tags)}
+    return TaskDesk(db, results, ZoneInfo(settings.worktime.time_zone), bodies)
 
 
 def urgent_handler_table(settings: Settings) -> HandlerTable:

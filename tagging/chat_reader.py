@@ -1,4 +1,4 @@
-"""Reads chats for tags: word rules and the learner at once, rules by meaning through a job that has time for a model."""
+"""Reads chats for tags: word rules and the learner at once, rules by meaning through a job with time for a model."""
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence

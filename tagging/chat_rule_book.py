@@ -1,7 +1,7 @@
 """The company's rules for tags from chats: written, changed, tried, switched, and read for work."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,10 +12,10 @@ from crm_core.customers import STAGES
 from crm_core.db import UnitOfWork
 from crm_core.errors import Conflict, InputInvalid, NotFound
 from crm_core.ids import CorpId
-from tagging import chat_rules, suggestions
+from tagging import chat_rules, suggestion_list
 from tagging.chat_rules import MEANING, ChatRule, Conditions
 from tagging.semantic import Measure
-from tagging.suggestions import Judgement
+from tagging.suggestion_list import Judgement
 from tagging.tables import ChatTagHitRow, ChatTagRuleRow, ChatTagVectorRow
 
 MOST_RULES = 100
@@ -29,7 +29,7 @@ class ChatRuleForm:
     kind: str = chat_rules.WORDS
     tag_id: str = ""
     mode: str = chat_rules.SUGGEST
-    conditions: Conditions = Conditions()
+    conditions: Conditions = field(default_factory=Conditions)
 
     def faults(self) -> dict[str, str]:
         """What is wrong, by field."""
@@ -122,13 +122,13 @@ def delete(uow: UnitOfWork, corp: CorpId, rule_id: int) -> None:
 
 def listing(session: Session, corp: CorpId) -> list[ChatRuleView]:
     """All rules, the newest first."""
-    judged = suggestions.judgements(session, corp)
+    judged = suggestion_list.judgements(session, corp)
     return [_view(row, judged) for row in _rows(session, corp)]
 
 
 def get(session: Session, corp: CorpId, rule_id: int) -> ChatRuleView:
     """One rule. Raises: NotFound."""
-    return _view(_get(session, corp, rule_id), suggestions.judgements(session, corp))
+    return _view(_get(session, corp, rule_id), suggestion_list.judgements(session, corp))
 
 
 def names(session: Session, corp: CorpId) -> dict[str, str]:
@@ -139,13 +139,13 @@ def names(session: Session, corp: CorpId) -> dict[str, str]:
 def at_work(session: Session, corp: CorpId) -> list[ChatRule]:
     """The rules that are on."""
     rows = [row for row in _rows(session, corp) if row.is_active]
-    judged = suggestions.judgements(session, corp) if rows else {}
+    judged = suggestion_list.judgements(session, corp) if rows else {}
     return [_rule(row, judged) for row in rows]
 
 
 def one_at_work(session: Session, corp: CorpId, rule_id: int) -> ChatRule:
     """A rule as it works, on or not. Raises: NotFound."""
-    return _rule(_get(session, corp, rule_id), suggestions.judgements(session, corp))
+    return _rule(_get(session, corp, rule_id), suggestion_list.judgements(session, corp))
 
 
 def meaning_rules(session: Session, corp: CorpId) -> list[ChatRuleView]:

@@ -112,7 +112,10 @@ class Learner:
                 row = session.get(TagModelRow, number)
                 if row is None or not row.content:
                     return None
-                kept = (number, learner.load(row.content))
+                try:
+                    kept = (number, learner.load(row.content))
+                except ValueError:  # written by another version of the product: the next training mends it
+                    return None
                 self._kept[corp] = kept
             return kept
 
@@ -126,14 +129,20 @@ def ask_training(uow: UnitOfWork, corp: CorpId, *, actor: str) -> int:
     uow.session.add(row)
     uow.session.flush()
     outbox.add_job(
-        uow, TRAIN_JOB, dedupe_key=f"{TRAIN_JOB}:{row.id}", payload={"corp": corp, "model": row.id}, lane=TRAIN_LANE, corp=corp
+        uow,
+        TRAIN_JOB,
+        dedupe_key=f"{TRAIN_JOB}:{row.id}",
+        payload={"corp": corp, "model": row.id},
+        lane=TRAIN_LANE,
+        corp=corp,
     )
     return row.id or 0
 
 
 def finish(uow: UnitOfWork, corp: CorpId, model_id: int, model: TextModel, report: Report) -> None:
     """A training is through: its model works from now on. Tags that are learnt for the first time are suggested when
-    they are told well enough; settings that people made stay."""
+    they are told well enough; settings that people made stay.
+    """
     row = uow.session.get(TagModelRow, model_id)
     if row is None or row.corp_id != corp or row.state != WAITING:
         return
@@ -223,9 +232,7 @@ def judged_since(session: Session, corp: CorpId, since: datetime | None) -> int:
 
 
 def _settings(session: Session, corp: CorpId) -> Sequence[LearnedTagRow]:
-    return session.exec(
-        select(LearnedTagRow).where(LearnedTagRow.corp_id == corp).order_by(LearnedTagRow.tag_id)
-    ).all()
+    return session.exec(select(LearnedTagRow).where(LearnedTagRow.corp_id == corp).order_by(LearnedTagRow.tag_id)).all()
 
 
 def _current_id(session: Session, corp: CorpId) -> int | None:

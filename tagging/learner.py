@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from math import exp, sqrt
 from typing import Any
+from zipfile import BadZipFile
 
 from tagging.ngrams import Vocabulary, learn_vocabulary
 
@@ -92,7 +93,9 @@ class TextModel:
         for start in range(0, len(texts), BATCH):
             given = self.probabilities(texts[start : start + BATCH])
             best = given.argmax(axis=1)
-            found += [Guess(label=self.labels[at], confidence=float(row[at])) for row, at in zip(given, best, strict=True)]
+            found += [
+                Guess(label=self.labels[at], confidence=float(row[at])) for row, at in zip(given, best, strict=True)
+            ]
         return found
 
     def dump(self) -> bytes:
@@ -112,11 +115,14 @@ class TextModel:
 def load(content: bytes) -> TextModel:
     """A model that ``dump`` wrote. Raises: ValueError (another format, or not a model)."""
     numpy: Any = import_module("numpy")
-    with numpy.load(io.BytesIO(content), allow_pickle=False) as parts:
-        head = json.loads(parts["head"].tobytes())
-        if head.get("format") != FORMAT:
-            raise ValueError("a model of another format")
-        idf, weights, bias = parts["idf"], parts["weights"].astype("float32"), parts["bias"]
+    try:
+        with numpy.load(io.BytesIO(content), allow_pickle=False) as parts:
+            head = json.loads(parts["head"].tobytes())
+            idf, weights, bias = parts["idf"], parts["weights"].astype("float32"), parts["bias"]
+    except (BadZipFile, KeyError, EOFError, OSError) as error:
+        raise ValueError("a damaged model") from error
+    if head.get("format") != FORMAT:
+        raise ValueError("a model of another format")
     if weights.shape != (len(head["terms"]), len(head["labels"])) or bias.shape != (len(head["labels"]),):
         raise ValueError("a damaged model")
     return TextModel(head["labels"], Vocabulary(head["terms"], idf), weights, bias, float(head["scale"]))

@@ -91,7 +91,9 @@ def _texts_at(session: Session, corp: CorpId, chats: ChatStore, positions: Seque
     wanted, start = set(positions), 0
     while start < len(positions):
         first, end = positions[start], start
-        while end + 1 < len(positions) and positions[end + 1] - first < PAGE and positions[end + 1] - positions[end] < 50:
+        while (
+            end + 1 < len(positions) and positions[end + 1] - first < PAGE and positions[end + 1] - positions[end] < 50
+        ):
             end += 1
         for message in chats.read(session, corp, first, positions[end]):
             if message.position in wanted:

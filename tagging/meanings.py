@@ -62,9 +62,7 @@ class MeaningReader:
             self._keep_vectors(unit, corp, rule, keep_alive)
         self._measure_all(unit, corp, rules)
 
-    def _keep_vectors(
-        self, unit: UowFactory, corp: CorpId, rule: ChatRuleView, keep_alive: Callable[[], None]
-    ) -> None:
+    def _keep_vectors(self, unit: UowFactory, corp: CorpId, rule: ChatRuleView, keep_alive: Callable[[], None]) -> None:
         sentences = [*rule.conditions.examples, *rule.conditions.counters]
         vectors = self.vectors(sentences, keep_alive)
         with unit() as uow:
@@ -113,7 +111,9 @@ class MeaningReader:
         ).all()
         sides = ([row.vector for row in rows if not row.is_counter], [row.vector for row in rows if row.is_counter])
         examples, counters = (
-            self._numpy.frombuffer(b"".join(side), dtype="float32").reshape(len(side), -1) if side else self._numpy.zeros((0, 0))
+            self._numpy.frombuffer(b"".join(side), dtype="float32").reshape(len(side), -1)
+            if side
+            else self._numpy.zeros((0, 0))
             for side in sides
         )
         return examples, counters

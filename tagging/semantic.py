@@ -7,6 +7,7 @@ by the others, are told best from counter-examples, other rules' examples and ev
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import pairwise
 from math import exp
 from typing import Any
 
@@ -44,7 +45,7 @@ EVERYDAY = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
-    """What the examples taught. threshold: least score. recall: examples found by the others; wrong: strangers let in."""
+    """What the examples taught. threshold: least score. recall: examples that the others find; wrong: strangers."""
 
     model: str
     threshold: float
@@ -67,7 +68,9 @@ class MeaningRule:
         against = vectors @ self._counters.T if len(self._counters) else None
         found = []
         for at, score in enumerate(scores):
-            is_foreign = against is not None and float(against[at].max()) + MARGIN > float((vectors[at] @ self._examples.T).max())
+            is_foreign = against is not None and float(against[at].max()) + MARGIN > float(
+                (vectors[at] @ self._examples.T).max()
+            )
             found.append(0.0 if is_foreign or score < self._measure.threshold else self._sureness(float(score)))
         return found
 
@@ -92,7 +95,7 @@ def measure(model: str, examples: Any, strangers: Any) -> Measure:
     )
     other = nearness(numpy, strangers, examples)
     candidates = sorted({float(score) for score in (*own, *other)})
-    between = [(low + high) / 2 for low, high in zip(candidates, candidates[1:], strict=False)] or candidates
+    between = [(low + high) / 2 for low, high in pairwise(candidates)] or candidates
 
     def gain(threshold: float) -> tuple[float, float]:
         found, let_in = float((own >= threshold).mean()), float((other >= threshold).mean())

@@ -36,7 +36,10 @@ class TagRow(SQLModel, table=True):
 
 
 class FollowTagRow(SQLModel, table=True):
-    """A corp tag on one follow. status: adding | set | removing | failed; source: channel | staff | wecom | rule | chat."""
+    """A corp tag on one follow.
+
+    status: adding | set | removing | failed; source: channel | staff | wecom | rule | chat.
+    """
 
     __tablename__ = "follow_tags"
     __table_args__ = (
@@ -100,7 +103,7 @@ class TagChangeRow(SQLModel, table=True):
 
 
 class ChatTagRuleRow(SQLModel, table=True):
-    """A rule that tells a tag from what is said. conditions: ``chat_rules.Conditions``; lesson: ``semantic.Measure``."""
+    """A rule that tells a tag from what is said. conditions: ``chat_rules.Conditions``, lesson: ``Measure``."""
 
     __tablename__ = "chat_tag_rules"
 
@@ -148,7 +151,9 @@ class TagSuggestionRow(SQLModel, table=True):
 
     __tablename__ = "tag_suggestions"
     __table_args__ = (
-        UniqueConstraint("corp_id", "staff_userid", "external_userid", "tag_id", "source", name="uq_tag_suggestions_once"),
+        UniqueConstraint(
+            "corp_id", "staff_userid", "external_userid", "tag_id", "source", name="uq_tag_suggestions_once"
+        ),
         Index("ix_tag_suggestions_customer", "corp_id", "external_userid"),
         Index("ix_tag_suggestions_source", "corp_id", "source", "state"),
         Index("ix_tag_suggestions_state", "corp_id", "state", "settled_at"),
