@@ -27,13 +27,14 @@ PAGE = 500
 
 
 class _Notes:
-    """Sentences with labels, each once per label."""
+    """Sentences with labels, each once per label. people: customers who have a tag; all they say may be about it."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
         self.labels: list[str] = []
         self.weights: list[float] = []
         self.seen: dict[tuple[str, str], int] = {}
+        self.people: set[str] = set()
 
     def add(self, text: str, label: str, weight: float) -> None:
         """Note a sentence; the same once more with the same label makes it count more, up to 3 times."""
@@ -76,6 +77,7 @@ def _judged(session: Session, corp: CorpId, chats: ChatStore, notes: _Notes) -> 
     ).all()
     said = _texts_at(session, corp, chats, sorted({row.position for row in rows}))
     confirmed = {row.position for row in rows if row.state == CONFIRMED}
+    notes.people |= {row.external_userid for row in rows if row.state == CONFIRMED}
     for row in rows:
         text = said.get(row.position, "")
         if text and row.state == CONFIRMED:
@@ -111,6 +113,7 @@ def _by_hand(session: Session, corp: CorpId, chats: ChatStore, notes: _Notes, to
         .limit(MOST_BY_HAND)
     ).all()
     used: set[int] = set()
+    notes.people |= {row.external_userid for row in rows}
     for row in rows:
         where = Conversation.single(row.staff_userid, row.external_userid)
         near = [
@@ -127,13 +130,17 @@ def _by_hand(session: Session, corp: CorpId, chats: ChatStore, notes: _Notes, to
 def _everyday(
     session: Session, corp: CorpId, chats: ChatStore, notes: _Notes, told: set[int], *, head: int, most: int
 ) -> None:
-    """Sentences that nobody tagged for anything, from the newest ones on."""
+    """Sentences of customers whom nobody tagged, from the newest ones on."""
     for text in EVERYDAY:
         notes.add(text, NOTHING, EVERYDAY_WEIGHT)
     left, last = min(most, MOST_EVERYDAY), head
     while left > 0 and last > 0:
         some: list[StoredMessage] = chats.read(session, corp, max(1, last - PAGE + 1), last)
-        spoken = [one.message.text.strip() for one in spoken_by_customers(some) if one.position not in told]
+        spoken = [
+            one.message.text.strip()
+            for one in spoken_by_customers(some)
+            if one.position not in told and one.message.sender.id not in notes.people
+        ]
         for text in spoken[-left:]:
             notes.add(text, NOTHING, EVERYDAY_WEIGHT)
         left -= len(spoken)

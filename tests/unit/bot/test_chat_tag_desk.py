@@ -136,8 +136,8 @@ def test_the_learner_is_trained_on_what_people_confirmed_and_tells_the_next_sent
     assert found.current is not None
     assert found.current.state == "ready"
     (lesson,) = found.tags
-    assert (lesson.tag_id, lesson.mode) == (told.tags[0], "suggest")
-    assert lesson.precision > 0.8
+    assert (lesson.tag_id, lesson.support) == (told.tags[0], len(asked))
+    assert lesson.mode == ("suggest" if lesson.precision >= learned.SOUND else "off")
     with told.house.db.unit() as uow:
         for rule in chat_rule_book.listing(uow.session, told.product.corp):
             chat_rule_book.delete(uow, told.product.corp, rule.id)
