@@ -1,9 +1,12 @@
 """Background work around tags from chats: rules by meaning, training the learner, and tidying up."""
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from sqlmodel import Session
 
 from bot.embedders import Ladder
 from bot.jobs import JobBody
@@ -12,18 +15,30 @@ from crm_core.chat.store import ChatStore
 from crm_core.db import Database
 from crm_core.errors import Conflict
 from crm_core.ids import CorpId
-from tagging import chat_reader, chat_rule_book, learned, learner, lessons
+from tagging import chat_reader, chat_rule_book, chat_trial, learned, learner, lessons
 from tagging.chat_match import Match
 from tagging.chat_reader import MEANING_JOB, ChatTagReader
-from tagging.chat_rules import MEANING, ChatRule
+from tagging.chat_rules import MEANING, ChatRule, WordRules
+from tagging.chat_trial import Trial
 from tagging.learned import TRAIN_JOB
 from tagging.meanings import MeaningReader
+from tagging.semantic import Measure
 
 log = structlog.get_logger()
 
 TEND_JOB = "chat_tags.tend"
+MOST_TRIED, MOST_TRIED_BY_MEANING, PAGE = 5_000, 200, 500  # messages a trial looks at; by meaning some 4 s
 ENOUGH_JUDGED = 30  # new answers from which the learner is trained again by itself
 TOO_LITTLE = "确认过的标签还不够：至少要有 1 个标签有 5 句以上，请先用规则给出建议并由员工确认"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRun:
+    """A trial and, for a rule by meaning, what its examples taught. has_model: False where no model loads."""
+
+    trial: Trial
+    measure: Measure | None = None
+    has_model: bool = True
 
 
 class ChatTagDesk:
@@ -69,6 +84,23 @@ class ChatTagDesk:
         with self._db.reading() as session:
             messages: list[StoredMessage] = self.chats.read(session, corp, first, last)
             return meanings.matches(session, corp, rules, messages, keep_alive)
+
+    def trial(self, session: Session, corp: CorpId, rule: ChatRule, visible: AbstractSet[str] | None) -> TrialRun:
+        """A rule, saved or not, over the newest messages."""
+        by_meaning = rule.kind == MEANING
+        meanings = self.meanings() if by_meaning else None
+        if by_meaning and meanings is None:
+            return TrialRun(trial=Trial(looked_at=0), has_model=False)
+        head, most = self.chats.head(session, corp), MOST_TRIED if not by_meaning else MOST_TRIED_BY_MEANING
+        messages: list[StoredMessage] = []
+        for last in range(head, max(0, head - most), -PAGE):
+            first = max(1, last - PAGE + 1, head - most + 1)
+            messages = self.chats.read(session, corp, first, last) + messages
+        if meanings is None:
+            matches, learnt = chat_reader.words_in(WordRules([rule]), messages), None
+        else:
+            learnt, matches = meanings.tried(rule, messages)
+        return TrialRun(trial=chat_trial.judge(session, corp, rule, messages, matches, visible), measure=learnt)
 
     def train(self, payload: Mapping[str, Any], keep_alive: Callable[[], None]) -> None:
         """Train a corp's learner on what people judged."""

@@ -93,15 +93,23 @@ def figures(wanted: Sequence[str], told: Sequence[str]) -> Figures:
 
 
 @click.command()
-@click.option("--train", "train_file", required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--test", "test_file", required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--train",
+    "train_file",
+    required=True,
+    help="用来学习的文件",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+)
+@click.option(
+    "--test",
+    "test_file",
+    required=True,
+    help="用来检验的文件",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+)
 @click.option("--labels", is_flag=True, help="列出每个标签的准确率和召回率")
 def tags(train_file: Path, test_file: Path, *, labels: bool) -> None:
-    """用一份标注好的句子训练自动标签，用另一份检验。
-
-    文件是制表符分隔的文本，首行是列名：label、message（或 text），可有 description（标签的含义）。
-    训练数据里有标错的也可以。
-    """
+    """用一份标注好的句子（TSV：label、message 或 text，可有 description）训练自动标签，用另一份检验。"""
     told, asked = read_file(train_file), read_file(test_file)
     if not learner.can_learn(told.labels):
         raise click.ClickException(f"{train_file}：至少要有两个标签，各有两句")

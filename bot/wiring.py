@@ -150,9 +150,7 @@ def build(
     clock = clock or make_clock(settings)
     redis_client = open_redis(settings)
     hub = WakeHub(wake_links(settings, redis_client, var_folder(settings)))
-    engine = open_engine(settings.database.url, pool_size=settings.database.pool_size)
-    turn = WriteTurn(Path(make_url(settings.database.url).database or "")) if engine.dialect.name == "sqlite" else None
-    db = Database(engine, clock, hub, work_clock, turn)
+    db, turn = _open_database(settings, clock, hub, work_clock)
     closers: list[Callable[[], None]] = []
     if gateways is None:
         shared: SharedState | None = RedisState(redis_client) if redis_client is not None else None
@@ -200,6 +198,14 @@ def build(
     )
     hub.start()
     return house
+
+
+def _open_database(
+    settings: Settings, clock: Clock, hub: WakeHub, work_clock: WorkClock | None
+) -> tuple[Database, WriteTurn | None]:
+    engine = open_engine(settings.database.url, pool_size=settings.database.pool_size)
+    turn = WriteTurn(Path(make_url(settings.database.url).database or "")) if engine.dialect.name == "sqlite" else None
+    return Database(engine, clock, hub, work_clock, turn), turn
 
 
 def _task_desk(settings: Settings, db: Database, chat_tags: ChatTagDesk) -> TaskDesk:

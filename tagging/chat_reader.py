@@ -64,15 +64,7 @@ class ChatTagReader:
 
     def by_words(self, corp: CorpId, rules: Sequence[ChatRule], messages: Iterable[StoredMessage]) -> list[Match]:
         """What word rules find; the automaton is kept until the rules change."""
-        finder = self._finder(corp, rules)
-        if not finder.rules:
-            return []
-        return [
-            match_of(message, rule, rule.confidence)
-            for message in messages
-            if message.message.text and (speaker := speaker_of(message))
-            for rule in finder.hits(message.message.text, speaker)
-        ]
+        return words_in(self._finder(corp, rules), messages)
 
     def by_learner(self, session: Session, corp: CorpId, messages: Sequence[StoredMessage]) -> list[Match]:
         """What the learner finds."""
@@ -115,6 +107,18 @@ class ChatTagReader:
                     )
                 )
         return suggestions.propose(uow, corp, self.app(corp), found)
+
+
+def words_in(finder: WordRules, messages: Iterable[StoredMessage]) -> list[Match]:
+    """What word rules find in messages."""
+    if not finder.rules:
+        return []
+    return [
+        match_of(message, rule, rule.confidence)
+        for message in messages
+        if message.message.text and (speaker := speaker_of(message))
+        for rule in finder.hits(message.message.text, speaker)
+    ]
 
 
 def match_of(message: StoredMessage, rule: ChatRule, confidence: float) -> Match:

@@ -19,7 +19,7 @@ from tagging.chat_match import Match
 from tagging.chat_reader import match_of, speaker_of
 from tagging.chat_rule_book import ChatRuleView
 from tagging.chat_rules import ANYBODY, MEANING, ChatRule
-from tagging.semantic import EVERYDAY, MeaningRule, measure, worth
+from tagging.semantic import EVERYDAY, MeaningRule, Measure, measure, worth
 from tagging.tables import ChatTagVectorRow
 
 BATCH = 32
@@ -48,7 +48,9 @@ class MeaningReader:
         for start in range(0, len(distinct), BATCH):
             made += self._embedder.embed(distinct[start : start + BATCH], as_query=True)
             keep_alive()
-        matrix = numpy.array(made, dtype="float32").reshape(len(distinct), -1)
+        if not made:
+            return numpy.zeros((0, 0), dtype="float32")
+        matrix = numpy.array(made, dtype="float32")
         return matrix[[known[text] for text in texts]]
 
     def learn(self, unit: UowFactory, corp: CorpId, keep_alive: Callable[[], None] = lambda: None) -> None:
@@ -133,6 +135,21 @@ class MeaningReader:
             for rule in rules
             if rule.kind == MEANING and rule.id in measures and measures[rule.id].model == self.model
         ]
+        return self._told(ready, messages, keep_alive)
+
+    def tried(self, rule: ChatRule, messages: Sequence[StoredMessage]) -> tuple[Measure, list[Match]]:
+        """A rule nobody has saved: what its examples teach, and what it finds."""
+        examples, counters = self.vectors(rule.conditions.examples), self.vectors(rule.conditions.counters)
+        strangers = self._numpy.concatenate([self.everyday(), *([counters] if len(counters) else [])])
+        learnt = measure(self.model, examples, strangers)
+        return learnt, self._told([(rule, MeaningRule(examples, counters, learnt))], messages, lambda: None)
+
+    def _told(
+        self,
+        ready: Sequence[tuple[ChatRule, MeaningRule]],
+        messages: Sequence[StoredMessage],
+        keep_alive: Callable[[], None],
+    ) -> list[Match]:
         speakers = {rule.conditions.speaker for rule, _ in ready}
         asked = [messages[at] for at in worth([one.message.text for one in messages])]
         asked = [one for one in asked if (who := speaker_of(one)) and (who in speakers or ANYBODY in speakers)]
