@@ -10,6 +10,7 @@ from sqlalchemy import Row, make_url
 from sqlmodel import SQLModel
 
 from bot import checkup, tables, welcome
+from bot.archive_desk import ArchiveDesk, open_archive_desk
 from bot.beacons import BeaconRecorder
 from bot.chat_desk import ReadingDesk
 from bot.ciphers import open_cipher
@@ -31,6 +32,7 @@ from bot.task_bodies import BODIES
 from bot.task_desk import TaskDesk
 from bot.wake import WakeHub
 from bot.wake_links import open_redis, wake_links
+from bot.wecom.archives import open_archives
 from bot.wecom.gateways import GatewaySet
 from bot.wecom.parse import parse_callback
 from bot.wecom.shared_state import RedisState, SharedState
@@ -38,6 +40,7 @@ from bot.welcome import WelcomeDesk
 from bot.worker import Loop, Work, WorkerPool
 from crm_core import contact_ways, customers, groups, record_renames, staff
 from crm_core.bus import HandlerTable
+from crm_core.chat import archive_book, archive_media, consents
 from crm_core.chat.reading import LANE as CHAT_LANE
 from crm_core.chat.reading import READ_JOB, ChatReader
 from crm_core.chat.store import ChatStore
@@ -47,6 +50,8 @@ from crm_core.customers import CustomerFiles
 from crm_core.db import Database, WorkClock, open_engine
 from crm_core.errors import CallbackUnsupported
 from crm_core.events import (
+    ArchiveConsentGiven,
+    ArchiveHasNews,
     ContactWayCreated,
     CustomerFetched,
     DepartmentCreated,
@@ -115,6 +120,7 @@ class House:
     meaning: MeaningDesk
     beacons: BeaconRecorder
     chats: ChatStore
+    archive: ArchiveDesk
     tasks: TaskDesk
     closers: tuple[Callable[[], None], ...] = ()
 
@@ -160,15 +166,19 @@ def build(
     meaning = MeaningDesk(db, settings, Ladder(settings.materials))
     results = FolderStore(media_folder(settings) / "tasks")  # apart, so that a result may be deleted by itself
     task_desk = TaskDesk(db, results, ZoneInfo(settings.worktime.time_zone), BODIES)
-    handlers = handler_table(settings, files, engine_of_sop)
     readers = chat_readers(settings)
     chats = ChatStore(open_cipher(settings), [reader.name for reader in readers])
+    opened = open_archives(settings)
+    closers.extend(archive.close for _, archive in opened.values())
+    archive = open_archive_desk(db, settings, chats, opened)
+    handlers = handler_table(settings, files, engine_of_sop, archive)
     beacons = BeaconRecorder(db, handlers)
     closers.append(beacons.close)
     inbox, outbox, jobs = (_lease_table(table, settings, db) for table in (INBOX, OUTBOX, JOBS))
     examine = checkup.job_body(settings, db, gateways, receive_ids, meaning.ladder)
     tables_of_work = (inbox, outbox, jobs)
     bodies = job_bodies(settings, db, gateways, files, engine_of_sop, desk, meaning, task_desk, examine, tables_of_work)
+    bodies = {**bodies, **archive.bodies()}
     unit_bodies: dict[str, UnitBody] = {READ_JOB: ReadingDesk(chats, readers).read}
     house = House(
         settings=settings,
@@ -187,6 +197,7 @@ def build(
         meaning=meaning,
         beacons=beacons,
         chats=chats,
+        archive=archive,
         tasks=task_desk,
         closers=tuple(closers),
     )
@@ -200,7 +211,9 @@ def urgent_handler_table(settings: Settings) -> HandlerTable:
     return {FollowStarted: (greeting.offer_welcome,), FollowHalfStarted: (greeting.offer_welcome,)}
 
 
-def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine) -> HandlerTable:
+def handler_table(
+    settings: Settings, files: CustomerFiles, engine: SopEngine, archive: ArchiveDesk
+) -> HandlerTable:
     """Who reacts to what. The order is for reading only; no handler may rely on it."""
     notices, sop, watch = NoticeDesk(settings), SopReactions(engine), RadarDesk(settings)
     rules = RuleDesk(ZoneInfo(settings.worktime.time_zone))
@@ -244,6 +257,8 @@ def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine) -
         GroupDismissed: (groups.record_dismissed,),
         GroupFetched: (groups.record_fetched, rules.on_group),
         **_of_the_directory(),
+        ArchiveHasNews: (archive.on_news,),
+        ArchiveConsentGiven: (consents.record_callback,),
         RadarOpened: (radar_handlers.note_opened, watch.tell_opened),
         RadarProgressed: (radar_handlers.note_progressed, watch.tell_progressed),
         RadarForwarded: (radar_handlers.note_forwarded, watch.tell_forwarded),
@@ -329,6 +344,8 @@ def _loops(
         loop("outbox-media", outbox, ("media",), send, 1, 2),
         loop("jobs", jobs, ("default",), run_jobs, 1, 1),
         loop("chat", jobs, (CHAT_LANE,), run_jobs, 1, 1),
+        loop("archive", jobs, (archive_book.LANE,), run_jobs, 1, 1),
+        loop("archive-media", jobs, (archive_media.LANE,), run_jobs, 1, 1),
         loop("tasks", jobs, ("task",), run_jobs, 1, 1),
     )
 

@@ -1,5 +1,6 @@
 """A chat archive for tests: the local library compiled once, records sealed for real, faults by a file."""
 
+import atexit
 import json
 import shutil
 import tempfile
@@ -21,8 +22,6 @@ SECRET = "archive-secret"
 def library() -> Path:
     """The compiled library of this test process."""
     folder = Path(tempfile.mkdtemp(prefix="archive-lib-"))
-    import atexit
-
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return build_library(folder)
 
@@ -114,3 +113,15 @@ def archive_lab(folder: Path, monkeypatch: Any) -> Iterator[ArchiveLab]:
     lab.give_key(1)
     monkeypatch.setenv(PLACE, lab.place)
     yield lab
+
+
+def archive_config(lab: ArchiveLab, **changes: Any) -> dict[str, Any]:
+    """The corp's ``archive`` part for a house that reads this lab."""
+    return {
+        "app": "archive",
+        "library": str(library()),
+        "keys_folder": str(lab.keys),
+        "processes": 1,
+        "tick_seconds": 3600,
+        **changes,
+    }
