@@ -149,13 +149,17 @@ class _Puller:
             yield
         except ArchiveUnavailable as error:
             log.warning("archive_unavailable", corp=self._corp, trouble=error.trouble.value, code=error.code_seen)
-            self._in_unit(lambda uow: archive_book.fail(uow, self._corp, self._owner, error, self._archive.health()))
+            with self._db.unit() as uow:
+                archive_book.fail(uow, self._corp, self._owner, error, self._archive.health())
+                uow.commit()
         except LeaseLost:
             log.warning("archive_taken_over", corp=self._corp)
         finally:
             self._ahead.shutdown(wait=True)
             self._archive.rest()
-            self._in_unit(lambda uow: archive_book.let_go(uow, self._corp, self._owner))
+            with self._db.unit() as uow:
+                archive_book.let_go(uow, self._corp, self._owner)
+                uow.commit()
 
     def run(self, seq: int, limit: int) -> None:
         """Page after page. Raises: ArchiveUnavailable, LeaseLost."""
@@ -169,14 +173,17 @@ class _Puller:
             while page and left:
                 seq, page, limit, left = *self._store_and_fetch(page, seq, limit), left - 1
             if page:
-                self._in_unit(lambda uow: self._hand_on(uow, seq))
+                self._hand_on(seq)
                 return
             if self._is_through(began):
                 return
 
-    def _hand_on(self, uow: UnitOfWork, seq: int) -> None:
-        archive_book.let_go(uow, self._corp, self._owner)
-        archive_book.ask(uow, self._corp, f"{self._corp}:on:{seq}")
+    def _hand_on(self, seq: int) -> None:
+        """Another job goes on from here."""
+        with self._db.unit() as uow:
+            archive_book.let_go(uow, self._corp, self._owner)
+            archive_book.ask(uow, self._corp, f"{self._corp}:on:{seq}")
+            uow.commit()
 
     def _store_and_fetch(self, page: list[OpenedRecord], seq: int, limit: int) -> tuple[int, list[OpenedRecord], int]:
         """Store a page while the next one is fetched. Answers the last seq, the next page and the limit."""
@@ -206,8 +213,9 @@ class _Puller:
                 self._keep_alive()
                 if error.code_seen == SMALLER_LIMIT and limit > LEAST_PAGE:
                     limit = max(LEAST_PAGE, limit // 2)
-                    smaller = limit
-                    self._in_unit(lambda uow, smaller=smaller: archive_book.limit_pages(uow, self._corp, smaller))
+                    with self._db.unit() as uow:
+                        archive_book.limit_pages(uow, self._corp, limit)
+                        uow.commit()
                     continue
                 tries += 1
                 if error.trouble not in PASSING or tries >= QUICK_TRIES:
@@ -234,8 +242,3 @@ class _Puller:
             through = archive_book.finish(uow, self._corp, self._owner, began=began, health=self._archive.health())
             uow.commit()
         return through
-
-    def _in_unit(self, act: Callable[[UnitOfWork], None]) -> None:
-        with self._db.unit() as uow:
-            act(uow)
-            uow.commit()

@@ -211,9 +211,7 @@ def urgent_handler_table(settings: Settings) -> HandlerTable:
     return {FollowStarted: (greeting.offer_welcome,), FollowHalfStarted: (greeting.offer_welcome,)}
 
 
-def handler_table(
-    settings: Settings, files: CustomerFiles, engine: SopEngine, archive: ArchiveDesk
-) -> HandlerTable:
+def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine, archive: ArchiveDesk) -> HandlerTable:
     """Who reacts to what. The order is for reading only; no handler may rely on it."""
     notices, sop, watch = NoticeDesk(settings), SopReactions(engine), RadarDesk(settings)
     rules = RuleDesk(ZoneInfo(settings.worktime.time_zone))

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func
+from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, delete, select
 
 from crm_core import audit, outbox
@@ -96,9 +97,7 @@ def advance(uow: UnitOfWork, corp: CorpId, owner: str, records: Sequence[SealedR
     starts = [after, *seqs]
     for before, here in zip(starts, seqs, strict=False):
         if before and here > before + 1:
-            uow.session.add(
-                ArchiveGapRow(corp_id=corp, first_seq=before + 1, last_seq=here - 1, found_at=uow.now())
-            )
+            uow.session.add(ArchiveGapRow(corp_id=corp, first_seq=before + 1, last_seq=here - 1, found_at=uow.now()))
     row.seq, row.held_until, row.pulled_at = seqs[-1], uow.now() + HOLD, uow.now()
     row.messages += len(seqs)
     uow.session.add(row)
@@ -266,7 +265,7 @@ def undecided(session: Session, corp: CorpId) -> list[UndecidedGroup]:
     """What could not be opened, by version and reason."""
     row = ArchiveUndecidedRow
     found = session.exec(
-        select(row.version, row.reason, func.count(), func.min(row.seq), func.min(row.found_at))
+        sa_select(row.version, row.reason, func.count(), func.min(row.seq), func.min(row.found_at))  # type: ignore[call-overload]
         .where(row.corp_id == corp)
         .group_by(col(row.version), col(row.reason))
         .order_by(col(row.version), col(row.reason))

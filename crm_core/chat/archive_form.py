@@ -223,7 +223,7 @@ def _parts(body: Mapping[str, Any], depth: int = 0) -> Iterator[tuple[str, dict[
             continue
         kind = _id(item.get("type")).removeprefix("ChatRecord").lower()
         part = _inner(item.get("content"))
-        if isinstance(part.get("item"), list) and kind not in {"news"}:
+        if isinstance(part.get("item"), list) and kind != "news":
             yield from _parts(part, depth + 1)
         else:
             yield kind, part

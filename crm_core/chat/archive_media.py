@@ -146,9 +146,7 @@ def of_files(session: Session, corp: CorpId, file_ids: Sequence[str]) -> dict[st
     found: dict[str, ArchiveFile] = {}
     for part in batches(_print(one) for one in file_ids):
         rows = session.exec(
-            select(ArchiveMediaRow).where(
-                ArchiveMediaRow.corp_id == corp, col(ArchiveMediaRow.file_print).in_(part)
-            )
+            select(ArchiveMediaRow).where(ArchiveMediaRow.corp_id == corp, col(ArchiveMediaRow.file_print).in_(part))
         )
         found |= {row.sdkfileid: _file(row) for row in rows}
     return found

@@ -84,7 +84,12 @@ def known_pairs(session: Session, corp: CorpId, external_users: Sequence[str]) -
 
 
 def latest(
-    session: Session, corp: CorpId, *, status: Consent | None = None, before: tuple[datetime, str, str] | None, limit: int
+    session: Session,
+    corp: CorpId,
+    *,
+    status: Consent | None = None,
+    before: tuple[datetime, str, str] | None,
+    limit: int,
 ) -> list[ConsentState]:
     """The youngest decisions, those before a place when one is given."""
     row = ArchiveConsentRow
