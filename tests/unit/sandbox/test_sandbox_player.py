@@ -49,7 +49,7 @@ def test_a_play_stops_and_only_one_runs(w):
     assert again.status_code == 409
     began = time.monotonic()
     assert w.http.delete("/sandbox/api/play").json()["running"] is False
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 20
     assert 0 <= w.look("play")["progress"] < 1
 
 
