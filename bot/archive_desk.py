@@ -110,6 +110,11 @@ class ArchiveDesk:
             if one.part.media_keep_days:
                 self._media.drop_older(corp, timedelta(days=one.part.media_keep_days), keep_alive)
 
+    def close(self) -> None:
+        """End the archives' processes."""
+        for one in self.archives.values():
+            one.archive.close()
+
     def need(self, corp: CorpId) -> CorpArchive:
         """The archive of a corp. Raises: NotFound."""
         found = self.archives.get(corp)

@@ -168,17 +168,14 @@ def build(
     task_desk = TaskDesk(db, results, ZoneInfo(settings.worktime.time_zone), BODIES)
     readers = chat_readers(settings)
     chats = ChatStore(open_cipher(settings), [reader.name for reader in readers])
-    opened = open_archives(settings)
-    closers.extend(archive.close for _, archive in opened.values())
-    archive = open_archive_desk(db, settings, chats, opened)
+    archive = open_archive_desk(db, settings, chats, open_archives(settings))
     handlers = handler_table(settings, files, engine_of_sop, archive)
     beacons = BeaconRecorder(db, handlers)
-    closers.append(beacons.close)
+    closers += [beacons.close, archive.close]
     inbox, outbox, jobs = (_lease_table(table, settings, db) for table in (INBOX, OUTBOX, JOBS))
     examine = checkup.job_body(settings, db, gateways, receive_ids, meaning.ladder)
-    tables_of_work = (inbox, outbox, jobs)
-    bodies = job_bodies(settings, db, gateways, files, engine_of_sop, desk, meaning, task_desk, examine, tables_of_work)
-    bodies = {**bodies, **archive.bodies()}
+    work = (inbox, outbox, jobs)
+    bodies = job_bodies(settings, db, gateways, files, engine_of_sop, desk, meaning, task_desk, archive, examine, work)
     unit_bodies: dict[str, UnitBody] = {READ_JOB: ReadingDesk(chats, readers).read}
     house = House(
         settings=settings,

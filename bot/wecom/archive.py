@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.wecom.archive_codes import explain
 from bot.wecom.archive_keys import KeyRing
-from bot.wecom.archive_process import ArchiveProcess
+from bot.wecom.archive_runner import ArchiveRunner
 from crm_core.chat.archive_port import (
     ArchiveHealth,
     ArchiveTrouble,
@@ -44,7 +44,7 @@ class LibraryArchive:
             "timeout_seconds": part.timeout_seconds,
             "memory_mb": part.memory_mb,
         }
-        self._crew = [ArchiveProcess(self._start()) for _ in range(part.processes)]
+        self._crew = [ArchiveRunner(self._start()) for _ in range(part.processes)]
 
     def pull(self, after_seq: int, limit: int) -> list[SealedRecord]:
         """Records after a seq, ascending. Raises: ArchiveUnavailable."""
@@ -62,8 +62,8 @@ class LibraryArchive:
 
     def open(self, records: Sequence[SealedRecord]) -> list[OpenedRecord]:
         """Opened in all processes side by side. Raises: ArchiveUnavailable (not for single records)."""
-        for process in self._crew:
-            process.renew(self._start())
+        for runner in self._crew:
+            runner.renew(self._start())
         shares = min(len(self._crew), max(1, len(records) // WORTH_SPLITTING))
         if shares == 1:
             return self._open_in(self._crew[0], records)
@@ -79,28 +79,28 @@ class LibraryArchive:
         return MediaPart(data=body, index=base64.b64decode(head["index"]), is_last=head["is_last"])
 
     def key_prints(self) -> dict[int, str]:
-        """Fingerprints of the private keys at hand."""
+        """Fingerprints of the private keys at runner."""
         return self._keys.prints()
 
     def health(self) -> ArchiveHealth:
         """How the processes are."""
         return ArchiveHealth(
             pid=self._crew[0].pid,
-            restarts=sum(max(0, process.starts - 1) for process in self._crew[:1]),
-            last_end=next((process.last_end for process in self._crew if process.last_end), ""),
+            restarts=sum(max(0, runner.starts - 1) for runner in self._crew[:1]),
+            last_end=next((runner.last_end for runner in self._crew if runner.last_end), ""),
             bad_keys=self._crew[0].bad_keys,
         )
 
     def rest(self) -> None:
         """Keep one process, end the others."""
-        for process in self._crew[1:]:
-            if not process.is_busy:
-                process.stop()
+        for runner in self._crew[1:]:
+            if not runner.is_busy:
+                runner.stop()
 
     def close(self) -> None:
         """End all processes."""
-        for process in self._crew:
-            process.stop()
+        for runner in self._crew:
+            runner.stop()
 
     def _start(self) -> dict[str, Any]:
         return {**self._base, "keys": {str(version): pem for version, pem in self._keys.pems().items()}}
@@ -108,20 +108,20 @@ class LibraryArchive:
     def _patience(self) -> float:
         return self._part.timeout_seconds + SPARE_SECONDS
 
-    def _open_in(self, process: ArchiveProcess, records: Sequence[SealedRecord]) -> list[OpenedRecord]:
+    def _open_in(self, runner: ArchiveRunner, records: Sequence[SealedRecord]) -> list[OpenedRecord]:
         """All of them; when the library dies of one, halves until that one stands alone."""
         if not records:
             return []
         request = {"act": "open", "records": [_asked(record) for record in records]}
         try:
-            head, _ = process.ask(request, seconds=self._patience())
+            head, _ = runner.ask(request, seconds=self._patience())
         except ArchiveUnavailable as error:
             if error.trouble not in {ArchiveTrouble.CRASHED, ArchiveTrouble.MEMORY, ArchiveTrouble.TIMEOUT}:
                 raise
             if len(records) == 1:
                 return [OpenedRecord(record=records[0], fault=Unopened.CRASHES)]
             half = len(records) // 2
-            return [*self._open_in(process, records[:half]), *self._open_in(process, records[half:])]
+            return [*self._open_in(runner, records[:half]), *self._open_in(runner, records[half:])]
         return [_opened(record, told) for record, told in zip(records, head["opened"], strict=True)]
 
 

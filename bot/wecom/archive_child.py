@@ -1,6 +1,6 @@
 """The archive process: loads the native library, pulls, opens and downloads on request; dies alone when it must.
 
-Started by ``bot.wecom.archive_process`` as ``python -m bot.wecom.archive_child``; speaks frames over its standard
+Started by ``bot.wecom.archive_runner`` as ``python -m bot.wecom.archive_child``; speaks frames over its standard
 input and what was its standard output. Imports as little as it can: it is started anew after every crash.
 """
 

@@ -107,3 +107,7 @@ class MessageArchive(Protocol):
     def rest(self) -> None:
         """Let go of what is only needed while there is work."""
         ...
+
+    def close(self) -> None:
+        """Let go of everything."""
+        ...

@@ -11,7 +11,7 @@ import pytest
 
 from bot.wecom.archive import LibraryArchive
 from bot.wecom.archive_keys import KeyRing
-from bot.wecom.archive_process import ArchiveProcess
+from bot.wecom.archive_runner import ArchiveRunner
 from bot.wecom.archive_sdk import FinanceSdk, LibraryMissing, SdkRefused
 from crm_core.chat.archive_port import ArchiveTrouble, ArchiveUnavailable, Unopened
 from crm_core.config_archive import ArchivePart
@@ -176,8 +176,8 @@ def test_two_processes_keep_the_order(lab: ArchiveLab) -> None:
 def test_the_process_ends_with_the_house(lab: ArchiveLab, archive: LibraryArchive) -> None:
     archive.pull(0, 1)
     pid = archive.health().pid
-    process: ArchiveProcess = archive._crew[0]
-    process._child.stdin.close()  # type: ignore[union-attr]
+    runner: ArchiveRunner = archive._crew[0]
+    runner._child.stdin.close()  # type: ignore[union-attr]
     until = time.monotonic() + 10
     while archive.health().pid and time.monotonic() < until:
         time.sleep(0.02)

@@ -23,7 +23,7 @@ BACKOFF_FIRST_SECONDS, BACKOFF_MOST_SECONDS = 0.05, 5.0
 READ_BYTES = 1 << 20
 
 
-class ArchiveProcess:
+class ArchiveRunner:
     """start: the request that a fresh process gets first (library, secret, keys, ceiling). Safe to share by threads."""
 
     def __init__(self, start: Mapping[str, Any]) -> None:
