@@ -162,7 +162,7 @@ def _flat_of(char: str) -> str:
     if char.isascii() or _is_plain_han(ord(char)):
         return char
     made = form_of(char)
-    return made if len(made) == 1 else char
+    return numeral_of(made) if len(made) == 1 else char
 
 
 def _is_plain_han(code: int) -> bool:

@@ -8,6 +8,7 @@ from crm_core.sensitive.rulebook import Entry, Options, Way
 
 MOST_GAP = 12  # characters between two characters of a word
 CLAUSE = frozenset("，。！？；：、\n\r,!?;")  # what ends a thought, and so rarely hides a word
+DOUBLED = frozenset("妈爸哥姐弟妹爷奶叔舅婆公天人看想试")  # 妈妈 is a word of its own, no 妈 written twice
 ASCII_DIGITS = frozenset("0123456789")
 
 
@@ -75,6 +76,8 @@ def _units(runs: Sequence[Run], pattern: Pattern) -> list[tuple[int, int]] | Non
     for number, (run, count) in enumerate(zip(runs, pattern.counts, strict=True)):
         there = len(run.places)
         takes_all = pattern.options.repeats and run.symbol not in ASCII_DIGITS
+        if run.symbol in DOUBLED and (there, count) == (2, 1):
+            return None
         if there < count or (there > count and 0 < number < most and not takes_all):
             return None
         if takes_all or there == count:
