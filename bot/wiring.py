@@ -27,6 +27,7 @@ from bot.places import make_clock, media_folder, var_folder
 from bot.radar_desk import RadarDesk
 from bot.scheduler import LeaderLock, Scheduler
 from bot.sender import Sender
+from bot.sensitive_desk import SensitiveDesk
 from bot.task_bodies import BODIES
 from bot.task_desk import TaskDesk
 from bot.wake import WakeHub
@@ -62,6 +63,8 @@ from crm_core.events import (
     GroupCreated,
     GroupDismissed,
     GroupFetched,
+    InterceptRuleMade,
+    InterceptRulesFetched,
     MediaUploaded,
     OutboundFinished,
     RadarForwarded,
@@ -83,6 +86,7 @@ from crm_core.ids import AppKey, CorpId
 from crm_core.lease import Backoff, LeaseTable
 from crm_core.outbox import JOBS, OUTBOX
 from crm_core.ports import Gateways
+from crm_core.sensitive import official
 from crm_core.turn import WriteTurn
 from materials import media, radar, radar_handlers, renames
 from sop import handlers as sop_handlers
@@ -115,6 +119,7 @@ class House:
     meaning: MeaningDesk
     beacons: BeaconRecorder
     chats: ChatStore
+    sensitive: SensitiveDesk
     tasks: TaskDesk
     closers: tuple[Callable[[], None], ...] = ()
 
@@ -159,10 +164,13 @@ def build(
     desk = MediaDesk(db, FolderStore(media_folder(settings)), settings)
     meaning = MeaningDesk(db, settings, Ladder(settings.materials))
     results = FolderStore(media_folder(settings) / "tasks")  # apart, so that a result may be deleted by itself
-    task_desk = TaskDesk(db, results, ZoneInfo(settings.worktime.time_zone), BODIES)
-    handlers = handler_table(settings, files, engine_of_sop)
-    readers = chat_readers(settings)
-    chats = ChatStore(open_cipher(settings), [reader.name for reader in readers])
+    cipher = open_cipher(settings)
+    sensitive = SensitiveDesk(settings, cipher)
+    handlers = handler_table(settings, files, engine_of_sop, sensitive)
+    readers = chat_readers(sensitive)
+    chats = ChatStore(cipher, [reader.name for reader in readers])
+    zone = ZoneInfo(settings.worktime.time_zone)
+    task_desk = TaskDesk(db, results, zone, {**BODIES, **sensitive.bodies(chats)})
     beacons = BeaconRecorder(db, handlers)
     closers.append(beacons.close)
     inbox, outbox, jobs = (_lease_table(table, settings, db) for table in (INBOX, OUTBOX, JOBS))
@@ -187,6 +195,7 @@ def build(
         meaning=meaning,
         beacons=beacons,
         chats=chats,
+        sensitive=sensitive,
         tasks=task_desk,
         closers=tuple(closers),
     )
@@ -200,7 +209,9 @@ def urgent_handler_table(settings: Settings) -> HandlerTable:
     return {FollowStarted: (greeting.offer_welcome,), FollowHalfStarted: (greeting.offer_welcome,)}
 
 
-def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine) -> HandlerTable:
+def handler_table(
+    settings: Settings, files: CustomerFiles, engine: SopEngine, sensitive: SensitiveDesk
+) -> HandlerTable:
     """Who reacts to what. The order is for reading only; no handler may rely on it."""
     notices, sop, watch = NoticeDesk(settings), SopReactions(engine), RadarDesk(settings)
     rules = RuleDesk(ZoneInfo(settings.worktime.time_zone))
@@ -216,7 +227,8 @@ def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine) -
         ),
         FollowHalfStarted: (customers.record_follow, contact_ways.attach_follow),
         FollowEdited: (customers.record_follow_edited,),
-        **dict.fromkeys((FollowEndedByStaff, FollowEndedByCustomer), ended),
+        FollowEndedByStaff: (*ended, sensitive.reader.on_deleted),
+        FollowEndedByCustomer: ended,
         TransferFailed: (notices.tell_transfer_failed,),
         CustomerFetched: (
             files.record_fetched,
@@ -232,9 +244,12 @@ def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine) -
             contact_ways.record_not_made,
             contact_ways.record_changed,
             tagging_changes.settle,
+            official.record_refused,
             media.record_not_uploaded,
             watch.record_greeting,
         ),
+        InterceptRuleMade: (official.record_made,),
+        InterceptRulesFetched: (official.record_fetched,),
         MediaUploaded: (media.record_uploaded,),
         **dict.fromkeys((TagCreated, TagUpdated, TagsShuffled), (tagging_handlers.ask_library,)),
         TagDeleted: (tagging_handlers.record_deleted,),
@@ -251,10 +266,9 @@ def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine) -
     }
 
 
-def chat_readers(settings: Settings) -> tuple[ChatReader, ...]:
+def chat_readers(sensitive: SensitiveDesk) -> tuple[ChatReader, ...]:
     """Who makes something of every chat message."""
-    del settings
-    return ()
+    return (sensitive.reader,)
 
 
 def _of_the_directory() -> HandlerTable:

@@ -155,6 +155,15 @@ def known_chats(session: Session, corp: CorpId) -> set[str]:
     return set(session.exec(select(CustomerGroupRow.chat_id).where(CustomerGroupRow.corp_id == corp)))
 
 
+def owners(session: Session, corp: CorpId, chats: Iterable[ChatId]) -> dict[str, str]:
+    """The owner of each group we know, by chat id."""
+    wanted = col(CustomerGroupRow.chat_id).in_(set(chats))
+    rows = session.exec(
+        select(CustomerGroupRow.chat_id, CustomerGroupRow.owner).where(CustomerGroupRow.corp_id == corp, wanted)
+    )
+    return {chat: owner for chat, owner in rows if owner}
+
+
 def names(session: Session, corp: CorpId, chats: Iterable[ChatId]) -> dict[str, str]:
     """Group names by chat; groups we do not know are left out."""
     rows = session.exec(
