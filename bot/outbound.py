@@ -274,7 +274,9 @@ def _fetch_intercept_rules(call: Call) -> Done:
 
 
 def _intercept_rule(payload: Mapping[str, Any]) -> InterceptRule:
-    told = {name: tuple(value) if isinstance(value, list) else value for name, value in payload["rule"].items()}
+    told: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in payload["rule"].items()
+    }
     return InterceptRule(**told, rule_id=str(payload["rule_id"]))
 
 

@@ -16,8 +16,8 @@ from crm_core.erased import token_of
 from crm_core.ids import CorpId, ExternalUserId
 from crm_core.lease import WorkState
 from crm_core.outbox import JOBS, OUTBOX
-from crm_core.sensitive_tables import SensitiveHitRow
 from crm_core.record_tables import CustomerMobileRow, CustomValueRow, ReminderRow
+from crm_core.sensitive_tables import SensitiveHitRow
 from crm_core.tables import (
     AuditRow,
     CustomerMergeRow,

@@ -12,7 +12,7 @@ MOST_WORDS, MOST_WORD_CHARS, MOST_NAME_CHARS = 300, 32, 20
 
 
 class InterceptCalls:
-    """Reading and changing rules. Ranges are told whole on add and as differences on update; semantics likewise move."""
+    """Reading and changing rules. Ranges are told whole on add and as differences on update."""
 
     client: WeComClient
 

@@ -6,7 +6,22 @@ from collections.abc import Iterator
 from crm_core.sensitive.look_alikes import SPLIT
 
 _CLEAR = {
-    "微信": ("v信", "vx", "wx", "薇信", "徽信", "溦信", "微芯", "薇芯", "v芯", "vxin", "we信", "weixin", "wechat", "绿泡泡"),
+    "微信": (
+        "v信",
+        "vx",
+        "wx",
+        "薇信",
+        "徽信",
+        "溦信",
+        "微芯",
+        "薇芯",
+        "v芯",
+        "vxin",
+        "we信",
+        "weixin",
+        "wechat",
+        "绿泡泡",
+    ),
     "qq": ("扣扣", "秋秋", "qiuqiu", "寇寇"),
     "支付宝": ("zfb", "芝付宝", "之付宝", "支护宝", "知付宝", "吱付宝", "alipay"),
     "抖音": ("dy号", "斗音", "抖阴"),
@@ -31,9 +46,9 @@ def respell(text: str) -> str:
 
 def other_names(word: str) -> Iterator[str]:
     """The word with a name in it replaced by what else people write for it. word: folded."""
-    for name in _CLEAR:
+    for name, clear in _CLEAR.items():
         if name in word:
-            others = _CLEAR[name] + (_INSIDE.get(name, ()) if word != name else ())
+            others = clear + (_INSIDE.get(name, ()) if word != name else ())
             yield from (word.replace(name, other) for other in others)
 
 

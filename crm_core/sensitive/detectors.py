@@ -28,7 +28,9 @@ _GAP = r"[\s\-—_.·*#~/|，,、]{0,2}"
 _PHONE = re.compile(rf"(?<!\d)(?:\+?86{_GAP})?(1[3-9](?:{_GAP}\d){{9}})(?!{_GAP}?\d)")
 _CARD = re.compile(rf"(?<!\d)[1-9](?:{_GAP}\d){{15,18}}(?!\d)")
 _ID_CARD = re.compile(rf"(?<!\d)[1-9](?:{_GAP}\d){{16}}{_GAP}[\dxX](?![\da-zA-Z])")
-_QQ = re.compile(r"(?i)(?<![a-z])(?:qq|扣扣|秋秋|球球|企鹅|扣)\s*(?:号码?|群|是|为|[:：=])*\s*(?:是|为|[:：=])?\s*([1-9](?:[ \-]?\d){4,10})(?!\d)")
+_QQ = re.compile(
+    r"(?i)(?<![a-z])(?:qq|扣扣|秋秋|球球|企鹅|扣)\s*(?:号码?|群|是|为|[:：=]|\s)*([1-9](?:[ \-]?\d){4,10})(?!\d)"
+)
 _WECHAT_NAME = r"(?:微信|薇信|威信|徽信|v信|vx|wx|weixin|wechat|微(?=[:：号])|加[v薇])"
 _WECHAT = re.compile(
     rf"(?i)(?<![a-z]){_WECHAT_NAME}\s*(?:号码?|id|账号|是|为|同号|联系|加|[:：=])*\s*"
@@ -37,7 +39,9 @@ _WECHAT = re.compile(
 _WECHAT_GIVEN = re.compile(
     rf"(?i)(?<![a-z]){_WECHAT_NAME}\s*(?:(?:号码?|id|账号)\s*[:：是为=]?|[:：=])\s*([a-z][-_a-z0-9]{{5,19}})(?![-_a-z0-9])"
 )
-_EMAIL = re.compile(r"(?<![\w.+-])[A-Za-z0-9][\w.+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,24}(?![\w-])", re.ASCII)
+_EMAIL = re.compile(
+    r"(?<![\w.+-])[A-Za-z0-9][\w.+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,24}(?![\w-])", re.ASCII
+)
 _URL = re.compile(
     r"(?i)(?<![\w@.-])(?:https?://[^\s<>\"'，。！？；、（）\u4e00-\u9fff]+|(?:[a-z0-9-]{1,63}\.){1,4}"
     r"(?:com|cn|net|org|cc|top|xyz|vip|info|io|me|shop|club|site|app|link|tv|co|hk|ltd|gov|edu)"
@@ -49,7 +53,9 @@ _DOMAIN = re.compile(
     r"(?![a-z0-9-])",
     re.ASCII,
 )
-_IPV4 = re.compile(r"(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d]|\.\d)", re.ASCII)
+_IPV4 = re.compile(
+    r"(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d]|\.\d)", re.ASCII
+)
 _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 Span = tuple[int, int]
 
@@ -156,6 +162,6 @@ def find_all(text: str, categories: Iterable[CategoryRules]) -> list[Found]:
             if digits < _LEAST_DIGITS.get(kind, 0) or (kind in _NEEDS and not _NEEDS[kind].search(plain)):
                 continue
             for start, end in _FINDERS[kind](plain, detector):
-                told = {"name": NAMES[kind], "start": start, "end": end}
-                found.append(Found(category=category.id, entry_id=0, way=Way.NUMBER, **told))
+                one = Found(category=category.id, entry_id=0, name=NAMES[kind], start=start, end=end, way=Way.NUMBER)
+                found.append(one)
     return found

@@ -47,9 +47,7 @@ def weeks_back(now: datetime, zone: ZoneInfo, count: int) -> str:
     return (date.fromisoformat(monday(now, zone)) - timedelta(weeks=count)).isoformat()
 
 
-def lines(
-    session: Session, corp: CorpId, by: str, visible: AbstractSet[str] | None, *, since_week: str
-) -> list[Line]:
+def lines(session: Session, corp: CorpId, by: str, visible: AbstractSet[str] | None, *, since_week: str) -> list[Line]:
     """Figures since a week, by one of ``BY``: the most hits first, weeks in order."""
     column = HITS.c[_COLUMNS[by]]
 
@@ -57,7 +55,7 @@ def lines(
         return func.sum(case((HITS.c.state == state, 1), else_=0))
 
     wanted = (
-        select(column, func.count(), *(of(state) for state in (OPEN, CONFIRMED, FALSE_ALARM, HANDLED)))  # type: ignore[call-overload]
+        select(column, func.count(), *(of(state) for state in (OPEN, CONFIRMED, FALSE_ALARM, HANDLED)))
         .where(HITS.c.corp_id == corp, HITS.c.week >= since_week)
         .group_by(column)
     )

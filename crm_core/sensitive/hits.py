@@ -154,9 +154,7 @@ class HitBook:
         )
         return Listed(items=tuple(self._views(session, corp, found.items)), next_cursor=found.next_cursor)
 
-    def count(
-        self, session: Session, corp: CorpId, wanted: HitFilter, visible: AbstractSet[str] | None
-    ) -> Count:
+    def count(self, session: Session, corp: CorpId, wanted: HitFilter, visible: AbstractSet[str] | None) -> Count:
         """How many hits fit."""
         return counted(session, _chosen(corp, wanted, visible))
 
@@ -171,16 +169,18 @@ class HitBook:
         people = {row.staff_userid for row in rows} | {row.assignee for row in rows}
         people |= {row.sender_id for row in rows if row.sender_kind == "staff"}
         names = staff.names(session, corp, people - {""}) | {"": ""}
-        guests = {row.external_userid for row in rows} | {row.sender_id for row in rows if row.sender_kind == "customer"}
+        guests = {row.external_userid for row in rows} | {
+            row.sender_id for row in rows if row.sender_kind == "customer"
+        }
         called = customers.display_names(session, corp, guests - {""})
         chats = {ChatId(row.conversation_key) for row in rows if row.conversation_kind == ConversationKind.GROUP}
         chat_names = groups.names(session, corp, chats)
         return [self._view(row, names, called, chat_names) for row in rows]
 
-    def _view(
-        self, row: Any, names: Mapping[str, str], called: Mapping[str, str], chats: Mapping[str, str]
-    ) -> Hit:
-        told = json.loads(self._cipher.unseal(row.content)) if row.content else {"text": "", "places": []}
+    def _view(self, row: Any, names: Mapping[str, str], called: Mapping[str, str], chats: Mapping[str, str]) -> Hit:
+        told: dict[str, Any] = (
+            json.loads(self._cipher.unseal(row.content)) if row.content else {"text": "", "places": []}
+        )
         known = names if row.sender_kind == "staff" else called
         return Hit(
             id=row.id,
@@ -254,7 +254,7 @@ def assign(
     *,
     actor: str,
 ) -> int:
-    """Give hits to somebody, with a time until when. "" gives them to nobody. Answers how many. Raises: InputInvalid."""
+    """Give hits to somebody until a time; "" gives them to nobody. Answers how many. Raises: InputInvalid."""
     if assignee and not staff.is_known(uow.session, corp, StaffUserId(assignee)):
         raise InputInvalid("没有这位成员", field="assignee")
     rows = _rows(uow.session, corp, ids, visible)

@@ -16,8 +16,20 @@ from crm_core.sensitive_tables import SensitiveWordRow
 MOST_LINES = 5000
 NEW, KNOWN, DOUBLE, FAULTY = "new", "known", "double", "faulty"
 STATES = {NEW: "新增", KNOWN: "已存在", DOUBLE: "文件内重复", FAULTY: "有误"}
-_KINDS = {"": WORD, "词": WORD, "词语": WORD, "正则": REGEX, "正则表达式": REGEX, "例外": EXCEPTION, "白名单": EXCEPTION}
-_HEADS = {"text": ("词", "敏感词", "关键词", "word"), "category": ("分类", "类别", "category"), "kind": ("类型", "kind")}
+_KINDS = {
+    "": WORD,
+    "词": WORD,
+    "词语": WORD,
+    "正则": REGEX,
+    "正则表达式": REGEX,
+    "例外": EXCEPTION,
+    "白名单": EXCEPTION,
+}
+_HEADS = {
+    "text": ("词", "敏感词", "关键词", "word"),
+    "category": ("分类", "类别", "category"),
+    "kind": ("类型", "kind"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,17 +101,16 @@ def judged(session: Session, corp: CorpId, lines: Sequence[Line], usual: str) ->
     """What becomes of each line. usual: the category of lines that name none."""
     names = {one.id: one.form.name for one in words.listing(session, corp)} | {words.EVERYWHERE: "全局例外"}
     rows = session.exec(select(SensitiveWordRow).where(SensitiveWordRow.corp_id == corp)).all()
-    known = {_key(row.text, row.kind): f"“{row.text}”，分类“{names[row.category_id]}”" for row in rows if row.category_id in names}
+    known = {
+        _key(row.text, row.kind): f"“{row.text}”，分类“{names[row.category_id]}”"
+        for row in rows
+        if row.category_id in names
+    }
     seen: dict[tuple[str, str], int] = {}
     found = []
     for line in lines:
-        kind = _KINDS.get(line.kind)
         try:
-            if kind is None:
-                raise InputInvalid(f"没有“{line.kind}”这种类型，可填：词、正则、例外")
-            if not (line.category or usual):
-                raise InputInvalid("没有写分类，也没有选择分类")
-            text = words.clean(line.text, kind)
+            text, kind = _read(line, usual)
         except InputInvalid as error:
             found.append(Judged(line=line, state=FAULTY, said=error.message))
             continue
@@ -114,6 +125,16 @@ def judged(session: Session, corp: CorpId, lines: Sequence[Line], usual: str) ->
     return found
 
 
+def _read(line: Line, usual: str) -> tuple[str, str]:
+    """The entry and its kind. Raises: InputInvalid."""
+    kind = _KINDS.get(line.kind)
+    if kind is None:
+        raise InputInvalid(f"没有“{line.kind}”这种类型，可填：词、正则、例外")
+    if not (line.category or usual):
+        raise InputInvalid("没有写分类，也没有选择分类")
+    return words.clean(line.text, kind), kind
+
+
 def _key(text: str, kind: str) -> tuple[str, str]:
     """Entries that match the same have the same key."""
     folded = fold(text)
@@ -121,9 +142,7 @@ def _key(text: str, kind: str) -> tuple[str, str]:
     return (kind, text) if kind == REGEX or not spelled else (kind, spelled)
 
 
-def take(
-    uow: UnitOfWork, corp: CorpId, found: Sequence[Judged], usual: str, *, actor: str, state: str
-) -> int:
+def take(uow: UnitOfWork, corp: CorpId, found: Sequence[Judged], usual: str, *, actor: str, state: str) -> int:
     """Take over what is new; categories that are missing are made. Answers how many entries."""
     known = {one.form.name: one.id for one in words.listing(uow.session, corp)}
     by_place: dict[tuple[str, str], list[str]] = {}

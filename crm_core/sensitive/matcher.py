@@ -226,5 +226,6 @@ def _found(pattern: Pattern, start: int, end: int, way: Way) -> Found:
 
 def _is_allowed(one: Found, allowed: Sequence[tuple[int, int, int]]) -> bool:
     return any(
-        category in (ALLOWED, one.category) and start <= one.start and one.end <= end for category, start, end in allowed
+        category in (ALLOWED, one.category) and start <= one.start and one.end <= end
+        for category, start, end in allowed
     )

@@ -110,9 +110,7 @@ def answer(case: Case) -> Answer:
         book = starter.rulebook()
     else:
         entries = tuple(Entry(number, word) for number, word in enumerate(case.words, start=1))
-        rules = CategoryRules(
-            id=1, entries=entries, options=options_of(case), detectors=detectors_of(case.options)
-        )
+        rules = CategoryRules(id=1, entries=entries, options=options_of(case), detectors=detectors_of(case.options))
         book = Rulebook(categories=(rules,), allowed=allowed)
     found = Matcher(book, prefers_short="failFast" in case.options).check(case.text)
     return Answer(case=case, found=tuple(case.text[one.start : one.end] for one in found))

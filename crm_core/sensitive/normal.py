@@ -1,7 +1,7 @@
 """Folds what is written differently into one form, and remembers where it stood. Pure.
 
 A character folds to a few symbols: lower-case Latin letters, digits, simplified characters. Everything that is neither
-letter nor digit folds to nothing. The word and the text are folded alike, so that only what stays different is different.
+letter nor digit folds to nothing. Words and texts are folded alike: only what stays different is different.
 """
 
 import html
@@ -14,13 +14,15 @@ from typing import NamedTuple
 
 import opencc
 
-from crm_core.sensitive.look_alikes import SIGNS, LATIN
+from crm_core.sensitive.look_alikes import LATIN, SIGNS
 
 _TABLED = 0x20000
 _BMP_HAN = (range(0x3400, 0x4DC0), range(0x4E00, 0xA000))
 _HANGUL = range(0xAC00, 0xD7A4)
 _FAR_HAN = range(0x20000, 0x323B0)
-_NUMERALS = dict(zip("零〇一二三四五六七八九壹贰貳叁叄肆伍陆陸柒捌玖弌弍弎亖幺", "0012345678912233456678912341", strict=True))
+_NUMERALS = dict(
+    zip("零〇一二三四五六七八九壹贰貳叁叄肆伍陆陸柒捌玖弌弍弎亖幺", "0012345678912233456678912341", strict=True)
+)
 _SILENT = {"Mn", "Me", "Cf", "Cc", "Cs"}
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});")
 OTHER = "\ue000"  # a character nobody needs to tell from others

@@ -1,6 +1,6 @@
 """WeCom's own rules (管理聊天敏感词): made from categories, kept in step, differences shown.
 
-A category that intercepts becomes one rule, or several of 300 words each. WeCom's rules know words only, no expressions.
+A category that intercepts becomes one rule, or several of 300 words each. WeCom's rules know words, no expressions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """One rule here, there, or on both sides. state: same | missing | different | waiting | refused | foreign | surplus."""
+    """One rule here, there, or on both sides. state: one of ``STATES``."""
 
     name: str
     state: str
@@ -180,15 +180,18 @@ def differences(session: Session, corp: CorpId) -> list[Difference]:
 
 
 def _difference(one: Wanted, row: SensitiveRuleRow | None, there: Mapping[str, Any] | None) -> Difference:
-    told = {"name": one.rule.name, "rule_id": row.rule_id if row else "", "left_out": one.left_out}
-    if row is not None and row.error:
-        return Difference(state="refused", said=(row.error,), **told)
+    def told(state: str, *said: str) -> Difference:
+        rule_id = row.rule_id if row is not None else ""
+        return Difference(name=one.rule.name, state=state, rule_id=rule_id, said=said, left_out=one.left_out)
+
     if row is None:
-        return Difference(state="missing", **told)
+        return told("missing")
+    if row.error:
+        return told("refused", row.error)
     if there is None:
-        return Difference(state="waiting" if not row.rule_id or row.wanted == _told(one.rule) else "different", **told)
+        return told("waiting" if not row.rule_id or row.wanted == _told(one.rule) else "different")
     said = _said(_told(one.rule), there)
-    return Difference(state="different" if said else "same", said=tuple(said), **told)
+    return told("different" if said else "same", *said)
 
 
 def _said(here: Mapping[str, Any], there: Mapping[str, Any]) -> list[str]:
@@ -220,7 +223,11 @@ def _is_same(shown: Mapping[str, Mapping[str, Any]], row: SensitiveRuleRow, one:
 
 
 def _told(rule: InterceptRule) -> dict[str, Any]:
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(rule).items() if name != "rule_id"}
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in asdict(rule).items()
+        if name != "rule_id"
+    }
 
 
 def _rows(session: Session, corp: CorpId) -> list[SensitiveRuleRow]:

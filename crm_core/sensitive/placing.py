@@ -1,7 +1,8 @@
-"""Whether a word really stands where its symbols were found: gaps, repeats, borders, what its options leave out. Pure."""
+"""Whether a word really stands where its symbols were found: gaps, repeats, borders, options. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from crm_core.sensitive.normal import Folded, Run, fold, form_of, is_latin, numeral_of, simplified
 from crm_core.sensitive.rulebook import Entry, Options, Way
@@ -35,7 +36,7 @@ def pattern_of(category: int, entry: Entry, way: Way, options: Options, written:
     """An entry as it is ``written``."""
     folded = fold(written)
     places = [place for run in folded.runs for place in run.places]
-    breaks = {number for number, (one, two) in enumerate(zip(places, places[1:], strict=False)) if one[1] < two[0]}
+    breaks = {number for number, (one, two) in enumerate(pairwise(places)) if one[1] < two[0]}
     signs = any(not form_of(char) and not char.isspace() for char in written)
     return Pattern(
         category,
@@ -131,7 +132,7 @@ def _has_borders(folded: Folded, pattern: Pattern, first: int, units: Sequence[t
 
 def _has_gaps(folded: Folded, pattern: Pattern, first: int, units: Sequence[tuple[int, int]]) -> bool:
     """What stands between the characters may be passed over."""
-    gaps = [folded.between(one, two) if one[1] < two[0] else "" for one, two in zip(units, units[1:], strict=False)]
+    gaps = [folded.between(one, two) if one[1] < two[0] else "" for one, two in pairwise(units)]
     filled = [number for number, gap in enumerate(gaps) if gap]
     strange = [number for number in filled if number not in pattern.breaks]
     if not strange:

@@ -107,7 +107,9 @@ class SensitiveReader:
             text=acts.NAMES[acts.DELETED],
             body={},
         )
-        caught = [_act(message, 0, category, acts.DELETED) for category in forms if acts.DELETED in forms[category].acts]
+        caught = [
+            _act(message, 0, category, acts.DELETED) for category in forms if acts.DELETED in forms[category].acts
+        ]
         self._keep(uow, event.corp, forms, caught, live=True)
 
     def _keep(
@@ -126,13 +128,13 @@ class SensitiveReader:
             known.add((one.message.msgid, one.category))
             values = self._row(corp, one, form, scope, now)
             number = uow.session.connection().execute(insert(HITS).values(values)).inserted_primary_key
-            fresh.append(Fresh(id=int(number[0]) if number else 0, form=form, text=one.text, places=one.places, row=values))
+            fresh.append(
+                Fresh(id=int(number[0]) if number else 0, form=form, text=one.text, places=one.places, row=values)
+            )
         if live and fresh:
             self._teller.tell(uow, corp, self._apps[corp], fresh)
 
-    def _row(
-        self, corp: CorpId, one: Catch, form: CategoryForm, scope: "_Scope", now: datetime
-    ) -> dict[str, Any]:
+    def _row(self, corp: CorpId, one: Catch, form: CategoryForm, scope: "_Scope", now: datetime) -> dict[str, Any]:
         message = one.message
         whose = scope.staff_of(message)
         return {
@@ -170,7 +172,9 @@ class _Scope:
         self._below: dict[int, frozenset[str]] = {}
         chats = {message.conversation.chat for message in messages} - {None}
         self._owners = groups.owners(session, corp, [chat for chat in chats if chat])
-        self._departments = staff.first_departments(session, corp, {self.staff_of(message) for message in messages} - {""})
+        self._departments = staff.first_departments(
+            session, corp, {self.staff_of(message) for message in messages} - {""}
+        )
 
     def staff_of(self, message: ChatMessage) -> str:
         """Whose conversation it is: who spoke, else the staff side, else the group's owner."""

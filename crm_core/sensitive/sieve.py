@@ -1,6 +1,6 @@
 """Tells in one go which messages of a batch are worth a close look. Pure; never misses what ``Matcher.check`` finds.
 
-The whole batch is one array: folded by a table, squeezed, run through the automaton of all words. Sounds are looked up by
+The whole batch is one array: folded by a table, squeezed, run through the automaton of all words. Sounds are looked up
 three syllables at a time. Only messages that stay in the sieve are read closely; that is one in a hundred.
 """
 
@@ -95,9 +95,7 @@ class Sieve:
 
     def suspects(self, texts: Sequence[str]) -> dict[int, Stage]:
         """The texts that may have a hit, by number, with where to look."""
-        joined = "\0".join(texts)
-        if joined.count("\0") >= len(texts) > 0:
-            joined = "\0".join(text.replace("\0", " ") for text in texts)
+        joined = _joined(texts)
         codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
         folded = _symbol_table()[codes]
         kept = np.flatnonzero(folded)
@@ -119,10 +117,8 @@ class Sieve:
         if self._least_digits:
             note(kept[(symbols >= 48) & (symbols <= 57)], Stage.NUMBERS, self._least_digits)
         self._note_letters(texts, kept[(symbols >= 97) & (symbols <= 122)], ends, found)
-        if self._expressions is not None:
-            for number, text in enumerate(texts):
-                if self._has_expression(text):
-                    found[number] |= Stage.EXPRESSIONS
+        for number in self._with_expressions(texts):
+            found[number] |= Stage.EXPRESSIONS
         return found
 
     def _of_words(self, symbols: Numbers, kept: Numbers) -> Numbers:
@@ -180,9 +176,22 @@ class Sieve:
         made.Compile()
         return made
 
+    def _with_expressions(self, texts: Sequence[str]) -> list[int]:
+        if self._expressions is None:
+            return []
+        return [number for number, text in enumerate(texts) if self._has_expression(text)]
+
     def _has_expression(self, text: str) -> bool:
         plain = flat(text)
         return bool(self._expressions.Match(plain)) or (plain != text and bool(self._expressions.Match(text)))  # type: ignore[union-attr]
+
+
+def _joined(texts: Sequence[str]) -> str:
+    """One text with a border after each but the last."""
+    joined = "\0".join(texts)
+    if joined.count("\0") < len(texts):
+        return joined
+    return "\0".join(text.replace("\0", " ") for text in texts)
 
 
 def _is_wanted(matcher: Matcher, word: str) -> bool:

@@ -73,7 +73,11 @@ class Tally:
                 kept = self.examples.setdefault(word, [])
                 if len(kept) < MOST_EXAMPLES:
                     hit = next(hit for hit in found if hit.name == word)
-                    parts = text[max(0, hit.start - AROUND) : hit.start], text[hit.start : hit.end], text[hit.end :][:AROUND]
+                    parts = (
+                        text[max(0, hit.start - AROUND) : hit.start],
+                        text[hit.start : hit.end],
+                        text[hit.end :][:AROUND],
+                    )
                     kept.append([one.position, one.message.conversation.kind.value, *parts])
 
 
@@ -103,7 +107,9 @@ def view(session: Session, cipher: TextCipher, corp: CorpId, task: int, wanted: 
         messages=tally.messages,
         hit=tally.hit,
         words=tuple(
-            Tried(word=word, messages=counts[word], examples=tuple(_example(one) for one in tally.examples.get(word, ())))
+            Tried(
+                word=word, messages=counts[word], examples=tuple(_example(one) for one in tally.examples.get(word, ()))
+            )
             for word in ordered
         ),
     )

@@ -319,9 +319,10 @@ def _total(session: Session, corp: CorpId) -> int:
 
 
 def _counts(session: Session, corp: CorpId) -> dict[int, dict[tuple[str, str], int]]:
-    columns = SensitiveWordRow.category_id, SensitiveWordRow.kind, SensitiveWordRow.state
+    row = SensitiveWordRow
     found: dict[int, dict[tuple[str, str], int]] = {}
-    rows = session.exec(select(*columns, func.count()).where(SensitiveWordRow.corp_id == corp).group_by(*columns))
+    wanted = select(row.category_id, row.kind, row.state, func.count()).where(row.corp_id == corp)
+    rows = session.exec(wanted.group_by(col(row.category_id), col(row.kind), col(row.state)))
     for category, kind, state, count in rows:
         found.setdefault(category, {})[kind, state] = count
     return found
@@ -364,6 +365,4 @@ def _changed(uow: UnitOfWork, corp: CorpId) -> None:
 
 
 def _audit(uow: UnitOfWork, corp: CorpId, actor: str, act: str, category: int, data: dict[str, Any]) -> None:
-    audit.record(
-        uow, corp=corp, actor=actor, act=act, object_kind="sensitive", object_id=str(category), data=data
-    )
+    audit.record(uow, corp=corp, actor=actor, act=act, object_kind="sensitive", object_id=str(category), data=data)

@@ -70,7 +70,9 @@ def upgrade() -> None:
         sa.Column("created_by", sa.String(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sensitive_words")),
-        sa.UniqueConstraint("corp_id", "category_id", "kind", "text", name=op.f("uq_sensitive_words_corp_id_category_id_kind_text")),
+        sa.UniqueConstraint(
+            "corp_id", "category_id", "kind", "text", name=op.f("uq_sensitive_words_corp_id_category_id_kind_text")
+        ),
     )
     op.create_table(
         "sensitive_hits",
@@ -101,7 +103,9 @@ def upgrade() -> None:
         sa.Column("reviewed_by", sa.String(), nullable=False),
         sa.Column("reviewed_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sensitive_hits")),
-        sa.UniqueConstraint("corp_id", "msgid", "category_id", name=op.f("uq_sensitive_hits_corp_id_msgid_category_id")),
+        sa.UniqueConstraint(
+            "corp_id", "msgid", "category_id", name=op.f("uq_sensitive_hits_corp_id_msgid_category_id")
+        ),
     )
     op.create_index("ix_sensitive_hits_staff", "sensitive_hits", ["corp_id", "staff_userid", "id"])
     op.create_index("ix_sensitive_hits_state", "sensitive_hits", ["corp_id", "state", "id"])
