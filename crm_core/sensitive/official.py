@@ -3,6 +3,7 @@
 A category that intercepts becomes one rule, or several of 300 words each. WeCom's rules know words, no expressions.
 """
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from crm_core.sensitive.words import INTERCEPTS, LIVE, WORD
 from crm_core.sensitive_tables import SensitiveRemoteRow, SensitiveRuleRow
 
 MOST_WORDS, MOST_WORD_CHARS, MOST_NAME_CHARS, MOST_RULES = 300, 32, 20, 100  # doc 95130
+LOOK_AGAIN_MS = 1500  # so long after a change WeCom is asked what stands there now
 SEMANTICS = {1: "手机号", 2: "邮箱", 3: "红包"}
 _KINDS = {"add_intercept_rule", "update_intercept_rule", "delete_intercept_rule"}
 
@@ -111,7 +113,7 @@ def push(uow: UnitOfWork, corp: CorpId, app: AppKey, *, actor: str) -> int:
             asked += 1
         uow.session.delete(row)
     if asked:
-        look(uow, corp, app)
+        look(uow, corp, app, delay_ms=LOOK_AGAIN_MS)
         data = {"count": asked}
         audit.record(
             uow, corp=corp, actor=actor, act="sensitive.rules_pushed", object_kind="sensitive", object_id="", data=data
@@ -119,17 +121,17 @@ def push(uow: UnitOfWork, corp: CorpId, app: AppKey, *, actor: str) -> int:
     return asked
 
 
-def look(uow: UnitOfWork, corp: CorpId, app: AppKey) -> None:
+def look(uow: UnitOfWork, corp: CorpId, app: AppKey, *, delay_ms: int = 0) -> None:
     """Have WeCom's rules read anew."""
-    key = f"intercept-rules:{uow.now().timestamp():.3f}"
-    outbox.add(uow, outbox.FETCH_INTERCEPT_RULES, corp=corp, app=app, payload={}, dedupe_key=key, delay_ms=1500)
+    key = f"intercept-rules:{secrets.token_hex(8)}"
+    outbox.add(uow, outbox.FETCH_INTERCEPT_RULES, corp=corp, app=app, payload={}, dedupe_key=key, delay_ms=delay_ms)
 
 
 def _call(
     uow: UnitOfWork, corp: CorpId, app: AppKey, kind: outbox.OutboundKind, row: SensitiveRuleRow, told: dict[str, Any]
 ) -> None:
     payload = {"category": row.category_id, "part": row.part, "rule_id": row.rule_id, "rule": told}
-    key = f"{kind.name}:{row.category_id}:{row.part}:{uow.now().timestamp():.6f}"
+    key = f"{kind.name}:{row.category_id}:{row.part}:{secrets.token_hex(8)}"
     outbox.add(uow, kind, corp=corp, app=app, payload=payload, dedupe_key=key)
 
 
