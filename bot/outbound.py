@@ -27,12 +27,12 @@ from crm_core.events import (
     TagsMarked,
 )
 from crm_core.ids import AppKey, ChatId, CorpId, ExternalUserId, StaffUserId, TagId, WelcomeCode
+from crm_core.intercept_port import InterceptRule
 from crm_core.messages import NICKNAME, parse_message, with_nickname
 from crm_core.ports import (
     ContactWayMade,
     ContactWayRequest,
     CustomerFacts,
-    InterceptRule,
     OutboundMessage,
     WeComGateway,
 )

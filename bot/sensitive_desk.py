@@ -1,6 +1,6 @@
 """Sensitive words at work: the reader of messages, and the tasks around them (trial, export)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -49,7 +49,7 @@ class SensitiveDesk:
         self.hits = HitBook(cipher)
         self.reader = SensitiveReader(self.hits, Teller(settings.server.public_url, zone), apps, zone)
 
-    def bodies(self, chats: ChatStore) -> Mapping[str, TaskBody]:
+    def bodies(self, chats: ChatStore) -> dict[str, TaskBody]:
         """The kinds of tasks of this desk."""
         return {TRIAL: lambda bench: self._try(bench, chats), EXPORT: self._export}
 

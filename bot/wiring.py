@@ -164,19 +164,17 @@ def build(
     desk = MediaDesk(db, FolderStore(media_folder(settings)), settings)
     meaning = MeaningDesk(db, settings, Ladder(settings.materials))
     results = FolderStore(media_folder(settings) / "tasks")  # apart, so that a result may be deleted by itself
-    cipher = open_cipher(settings)
-    sensitive = SensitiveDesk(settings, cipher)
+    sensitive = SensitiveDesk(settings, open_cipher(settings))
     handlers = handler_table(settings, files, engine_of_sop, sensitive)
     readers = chat_readers(sensitive)
-    chats = ChatStore(cipher, [reader.name for reader in readers])
-    zone = ZoneInfo(settings.worktime.time_zone)
-    task_desk = TaskDesk(db, results, zone, {**BODIES, **sensitive.bodies(chats)})
+    chats = ChatStore(sensitive.cipher, [reader.name for reader in readers])
+    task_desk = TaskDesk(db, results, ZoneInfo(settings.worktime.time_zone), BODIES | sensitive.bodies(chats))
     beacons = BeaconRecorder(db, handlers)
     closers.append(beacons.close)
     inbox, outbox, jobs = (_lease_table(table, settings, db) for table in (INBOX, OUTBOX, JOBS))
     examine = checkup.job_body(settings, db, gateways, receive_ids, meaning.ladder)
-    tables_of_work = (inbox, outbox, jobs)
-    bodies = job_bodies(settings, db, gateways, files, engine_of_sop, desk, meaning, task_desk, examine, tables_of_work)
+    work = (inbox, outbox, jobs)
+    bodies = job_bodies(settings, db, gateways, files, engine_of_sop, desk, meaning, task_desk, examine, work)
     unit_bodies: dict[str, UnitBody] = {READ_JOB: ReadingDesk(chats, readers).read}
     house = House(
         settings=settings,

@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from crm_core.ids import AppKey, ChatId, CorpId, ExternalUserId, StaffUserId, TagId, WelcomeCode
-from crm_core.ports import ContactWayMade, CustomerFacts, CustomerGroupFacts, InterceptRule, TagGroupFacts
+from crm_core.intercept_port import InterceptRule
+from crm_core.ports import ContactWayMade, CustomerFacts, CustomerGroupFacts, TagGroupFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

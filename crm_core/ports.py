@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
 
 from crm_core.ids import AppKey, ChatId, CorpId, ExternalUserId, StaffUserId, TagId, WelcomeCode
+from crm_core.intercept_port import InterceptGateway
 
 
 class Waker(Protocol):
@@ -252,23 +253,7 @@ class Embedder(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InterceptRule:
-    """A rule of WeCom's own (管理聊天敏感词, doc 95130). kind: 1 warn and block, 2 warn only.
-
-    semantics: 1 mobile number, 2 mail address, 3 red packet. Not both staff and departments are empty.
-    """
-
-    name: str
-    words: tuple[str, ...]
-    kind: int
-    semantics: tuple[int, ...] = ()
-    staff: tuple[str, ...] = ()
-    departments: tuple[int, ...] = ()
-    rule_id: str = ""
-
-
-class WeComGateway(Protocol):
+class WeComGateway(InterceptGateway, Protocol):
     """All that rooms may ask of WeCom, for one corp through one app; implemented in ``bot.wecom.gateway``.
 
     Every method raises the ``WeComError`` family of ``crm_core.errors``.
@@ -358,22 +343,6 @@ class WeComGateway(Protocol):
 
     def delete_tags(self, *, tag_ids: Sequence[TagId] = (), group_ids: Sequence[str] = ()) -> None:
         """Delete tags and groups; what is gone is fine (doc 92117)."""
-        ...
-
-    def list_intercept_rules(self) -> tuple[InterceptRule, ...]:
-        """All rules for sensitive words with their words (doc 95130)."""
-        ...
-
-    def add_intercept_rule(self, rule: InterceptRule) -> str:
-        """Make a rule; not repeated by itself. Answers its id."""
-        ...
-
-    def update_intercept_rule(self, rule: InterceptRule) -> None:
-        """Make an existing rule what is told here; repeating changes nothing."""
-        ...
-
-    def delete_intercept_rule(self, rule_id: str) -> None:
-        """Delete a rule; one that is gone already is fine."""
         ...
 
     def send_app_message(self, staff: Sequence[StaffUserId], body: dict[str, Any]) -> AppMessageResult:

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 
 from crm_core.errors import NotFound, WeComRefused
 from crm_core.ids import AppKey, ChatId, CorpId, ExternalUserId, StaffUserId, TagId, WelcomeCode
+from crm_core.intercept_port import InterceptRule
 from crm_core.ports import (
     AppMessageResult,
     ContactWayMade,
@@ -14,7 +15,6 @@ from crm_core.ports import (
     CustomerFacts,
     CustomerGroupFacts,
     DepartmentFacts,
-    InterceptRule,
     OutboundMessage,
     Page,
     SignedIn,

@@ -5,7 +5,7 @@ from typing import Any
 from bot.wecom.client import WeComClient
 from bot.wecom.loose import as_dict, as_int, as_text, dicts, texts
 from crm_core.errors import InputInvalid, WeComError, WeComUnavailable
-from crm_core.ports import InterceptRule
+from crm_core.intercept_port import InterceptRule
 
 RULE_GONE = 41070
 MOST_WORDS, MOST_WORD_CHARS, MOST_NAME_CHARS = 300, 32, 20

@@ -14,7 +14,7 @@ from crm_core import audit, outbox, staff
 from crm_core.db import UnitOfWork
 from crm_core.events import InterceptRuleMade, InterceptRulesFetched, OutboundFinished
 from crm_core.ids import AppKey, CorpId
-from crm_core.ports import InterceptRule
+from crm_core.intercept_port import InterceptRule
 from crm_core.sensitive import acts, detectors, words
 from crm_core.sensitive.words import INTERCEPTS, LIVE, WORD
 from crm_core.sensitive_tables import SensitiveRemoteRow, SensitiveRuleRow
