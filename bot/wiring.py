@@ -175,9 +175,8 @@ def build(
     task_desk = _task_desk(settings, db, chat_tag_task_bodies(chat_tags) | sensitive.bodies(chats))
     beacons = BeaconRecorder(db, handlers)
     closers.append(beacons.close)
-    inbox, outbox, jobs = (_lease_table(table, settings, db) for table in (INBOX, OUTBOX, JOBS))
+    inbox, outbox, jobs = work = tuple(_lease_table(table, settings, db) for table in (INBOX, OUTBOX, JOBS))
     examine = checkup.job_body(settings, db, gateways, receive_ids, meaning.ladder)
-    work = (inbox, outbox, jobs)
     bodies = job_bodies(settings, db, gateways, files, engine_of_sop, desk, meaning, task_desk, examine, work)
     bodies = {**bodies, **chat_tags.bodies()}
     unit_bodies: dict[str, UnitBody] = {READ_JOB: ReadingDesk(chats, readers).read}
