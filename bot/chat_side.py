@@ -10,6 +10,7 @@ from bot.chat_tag_tasks import task_bodies as chat_tag_task_bodies
 from bot.ciphers import open_cipher
 from bot.jobs import JobBody, UnitBody
 from bot.meaning_desk import MeaningDesk
+from bot.sensitive_desk import SensitiveDesk
 from bot.task_desk import TaskBody
 from crm_core.chat import archive_book, archive_media
 from crm_core.chat.archive_port import MessageArchive
@@ -35,6 +36,7 @@ class ChatSide:
     readers: tuple[ChatReader, ...]
     archive: ArchiveDesk
     tags: ChatTagDesk
+    sensitive: SensitiveDesk
 
     def bodies(self) -> Mapping[str, JobBody]:
         """What its jobs do."""
@@ -46,7 +48,7 @@ class ChatSide:
 
     def task_bodies(self) -> Mapping[str, TaskBody]:
         """What the task desk runs for it."""
-        return chat_tag_task_bodies(self.tags)
+        return {**chat_tag_task_bodies(self.tags), **self.sensitive.bodies(self.store)}
 
     def close(self) -> None:
         """Give everything back."""
@@ -61,8 +63,9 @@ def open_chat_side(
 ) -> ChatSide:
     """Make the chat side. archives: the archive of each corp that has one."""
     tag_reader = ChatTagReader({corp.corp_id: AppKey(corp.contact_app) for corp in settings.corps})
-    readers: tuple[ChatReader, ...] = (tag_reader,)
     cipher = open_cipher(settings)
+    sensitive = SensitiveDesk(settings, cipher)
+    readers: tuple[ChatReader, ...] = (tag_reader, sensitive.reader)
     store = ChatStore(cipher, [reader.name for reader in readers])
     return ChatSide(
         cipher=cipher,
@@ -70,4 +73,5 @@ def open_chat_side(
         readers=readers,
         archive=open_archive_desk(db, settings, store, archives),
         tags=ChatTagDesk(db, store, tag_reader, meaning.ladder),
+        sensitive=sensitive,
     )

@@ -62,6 +62,8 @@ from crm_core.events import (
     GroupCreated,
     GroupDismissed,
     GroupFetched,
+    InterceptRuleMade,
+    InterceptRulesFetched,
     MediaUploaded,
     OutboundFinished,
     RadarForwarded,
@@ -83,6 +85,7 @@ from crm_core.ids import AppKey, CorpId
 from crm_core.lease import Backoff, LeaseTable
 from crm_core.outbox import JOBS, OUTBOX
 from crm_core.ports import Gateways
+from crm_core.sensitive import official
 from crm_core.turn import WriteTurn
 from materials import media, radar, radar_handlers, renames
 from sop import handlers as sop_handlers
@@ -226,7 +229,8 @@ def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine, c
         ),
         FollowHalfStarted: (customers.record_follow, contact_ways.attach_follow),
         FollowEdited: (customers.record_follow_edited,),
-        **dict.fromkeys((FollowEndedByStaff, FollowEndedByCustomer), ended),
+        FollowEndedByStaff: (*ended, chat.sensitive.reader.on_deleted),
+        FollowEndedByCustomer: ended,
         TransferFailed: (notices.tell_transfer_failed,),
         CustomerFetched: (
             files.record_fetched,
@@ -243,9 +247,12 @@ def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine, c
             contact_ways.record_not_made,
             contact_ways.record_changed,
             tagging_changes.settle,
+            official.record_refused,
             media.record_not_uploaded,
             watch.record_greeting,
         ),
+        InterceptRuleMade: (official.record_made,),
+        InterceptRulesFetched: (official.record_fetched,),
         MediaUploaded: (media.record_uploaded,),
         **dict.fromkeys((TagCreated, TagUpdated, TagsShuffled), (tagging_handlers.ask_library,)),
         TagDeleted: (tagging_handlers.record_deleted,),
