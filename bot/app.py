@@ -19,6 +19,7 @@ from bot.console.web import install as install_console
 from bot.gate import WebGate
 from bot.inbox import GroupCommit
 from bot.inbox_store import open_store
+from bot.live import LiveBoard
 from bot.migrate import upgrade
 from bot.viewer.web import install as install_viewer
 from bot.web_server import CONFIG_VARIABLE, ROLE_VARIABLE, WITH_LOOPS
@@ -136,7 +137,8 @@ class Front(WebGate):
     """The gate together with the house behind it."""
 
     def __init__(self, house: House, *, with_loops: bool) -> None:
-        super().__init__(make_door(house), create_app(house), threads=house.settings.server.threads)
+        live = LiveBoard(house.hub)
+        super().__init__(make_door(house), create_app(house), threads=house.settings.server.threads, live=live)
         self._house = house
         self._workers = house.workers() if with_loops else None
         self._clock = house.scheduler() if with_loops else None

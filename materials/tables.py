@@ -7,7 +7,7 @@ from sqlalchemy import Index, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from crm_core.db import BigId, Json, UtcDateTime
-from materials import radar_tables  # noqa: F401 - gathered together with this room's other tables
+from materials import radar_tables, recommend_tables  # noqa: F401 - gathered together with this room's other tables
 
 
 class ScriptGroupRow(SQLModel, table=True):
