@@ -25,6 +25,7 @@ from bot.member_pace import MemberPace
 from bot.notices import NoticeDesk
 from bot.places import make_clock, media_folder, var_folder
 from bot.radar_desk import RadarDesk
+from bot.recommend_desk import MEANING_LANE, GapDesk, RecommendReader
 from bot.scheduler import LeaderLock, Scheduler
 from bot.sender import Sender
 from bot.task_bodies import BODIES
@@ -82,9 +83,10 @@ from crm_core.events import (
 from crm_core.ids import AppKey, CorpId
 from crm_core.lease import Backoff, LeaseTable
 from crm_core.outbox import JOBS, OUTBOX
-from crm_core.ports import Gateways
+from crm_core.ports import Gateways, TextCipher
 from crm_core.turn import WriteTurn
 from materials import media, radar, radar_handlers, renames
+from materials.recommending import Recommender
 from sop import handlers as sop_handlers
 from sop.engine import SopEngine
 from sop.handlers import SopReactions
@@ -115,6 +117,8 @@ class House:
     meaning: MeaningDesk
     beacons: BeaconRecorder
     chats: ChatStore
+    cipher: TextCipher
+    recommender: Recommender
     tasks: TaskDesk
     closers: tuple[Callable[[], None], ...] = ()
 
@@ -162,13 +166,17 @@ def build(
     task_desk = TaskDesk(db, results, ZoneInfo(settings.worktime.time_zone), BODIES)
     handlers = handler_table(settings, files, engine_of_sop)
     readers = chat_readers(settings)
-    chats = ChatStore(open_cipher(settings), [reader.name for reader in readers])
+    cipher = open_cipher(settings)
+    chats = ChatStore(cipher, [reader.name for reader in readers])
+    recommender = Recommender(db, cipher, meaning.ladder.when_loaded)
+    gap_desk = GapDesk(db, chats, cipher, recommender)
     beacons = BeaconRecorder(db, handlers)
     closers.append(beacons.close)
     inbox, outbox, jobs = (_lease_table(table, settings, db) for table in (INBOX, OUTBOX, JOBS))
     examine = checkup.job_body(settings, db, gateways, receive_ids, meaning.ladder)
     tables_of_work = (inbox, outbox, jobs)
     bodies = job_bodies(settings, db, gateways, files, engine_of_sop, desk, meaning, task_desk, examine, tables_of_work)
+    bodies = {**bodies, **gap_desk.bodies()}
     unit_bodies: dict[str, UnitBody] = {READ_JOB: ReadingDesk(chats, readers).read}
     house = House(
         settings=settings,
@@ -187,6 +195,8 @@ def build(
         meaning=meaning,
         beacons=beacons,
         chats=chats,
+        cipher=cipher,
+        recommender=recommender,
         tasks=task_desk,
         closers=tuple(closers),
     )
@@ -254,7 +264,7 @@ def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine) -
 def chat_readers(settings: Settings) -> tuple[ChatReader, ...]:
     """Who makes something of every chat message."""
     del settings
-    return ()
+    return (RecommendReader(),)
 
 
 def _of_the_directory() -> HandlerTable:
@@ -330,6 +340,7 @@ def _loops(
         loop("jobs", jobs, ("default",), run_jobs, 1, 1),
         loop("chat", jobs, (CHAT_LANE,), run_jobs, 1, 1),
         loop("tasks", jobs, ("task",), run_jobs, 1, 1),
+        loop("meaning", jobs, (MEANING_LANE,), run_jobs, 1, 1),
     )
 
 

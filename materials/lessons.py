@@ -23,6 +23,7 @@ SENT, UP, DOWN = "sent", "up", "down"
 VERDICTS = frozenset((SENT, UP, DOWN))
 MOST_SAID_CHARS = 400
 MOST_LESSONS = 4000
+MOST_OPENED = 200  # of which the words are read too; the others are compared by their vectors
 KEEP_DAYS = 180
 REPLY_WINDOW = timedelta(days=1)
 
@@ -134,13 +135,13 @@ def newest(session: Session, corp: CorpId, cipher: TextCipher, now: datetime) ->
         Lesson(
             script_id=row.script_id,
             verdict=row.verdict,
-            said=cipher.unseal(row.said) if row.said else "",
+            said=cipher.unseal(row.said) if row.said and place < MOST_OPENED else "",
             model=row.model,
             vector=row.vector,
             replied=row.replied,
             happened_at=row.happened_at,
         )
-        for row in rows
+        for place, row in enumerate(rows)
     ]
 
 

@@ -1,9 +1,9 @@
 """Which script answers what a customer said: words and meaning, each over all scripts at once. Pure, in memory.
 
-Words: BM25 over characters and pairs of everything a script has, and once more over its title alone. Meaning: one vector
-a script, the middle of its title, its similar questions and its wording, seen from the middle of the library; so a wrong
-similar question among ten does little harm, and asking costs one product whatever their number. Both are put on one
-scale by how far a script stands out among the others for this very question.
+Words: BM25 over characters and pairs of everything a script has, and once more over its title alone. Meaning: one
+vector a script, the middle of its title, its similar questions and its wording, seen from the middle of the library;
+so a wrong similar question among ten does little harm, and asking costs one product whatever their number. Both are
+put on one scale by how far a script stands out among the others for this very question.
 """
 
 import math
@@ -80,15 +80,15 @@ class Words:
     """BM25 over a library. ``before``: the index it follows; what did not change is not counted again."""
 
     def __init__(self, scripts: Sequence[Script], before: "Words | None" = None) -> None:
-        self._vocabulary: dict[str, int] = before._vocabulary if before else {}
-        self._counted: dict[int, _Counted] = {}
-        old = before._counted if before else {}
+        self.vocabulary: dict[str, int] = before.vocabulary if before else {}
+        self.counted: dict[int, _Counted] = {}
+        old = before.counted if before else {}
         for script in scripts:
             seen = (script.title, script.keywords, script.text, *script.similar)
             kept = old.get(script.id)
-            self._counted[script.id] = kept if kept is not None and kept.seen == seen else self._count(seen)
-        each = [self._counted[script.id] for script in scripts]
-        self._terms_known = len(self._vocabulary)
+            self.counted[script.id] = kept if kept is not None and kept.seen == seen else self._count(seen)
+        each = [self.counted[script.id] for script in scripts]
+        self._terms_known = len(self.vocabulary)
         self._whole = _Postings([one.whole for one in each], self._terms_known)
         self._title = _Postings([one.title for one in each], self._terms_known)
 
@@ -96,14 +96,14 @@ class Words:
         return _Counted(seen, self._numbers(" ".join(seen)), self._numbers(f"{seen[0]} {seen[1]}"))
 
     def _numbers(self, text: str) -> tuple[Any, Any]:
-        found, known = grams(text), self._vocabulary
+        found, known = grams(text), self.vocabulary
         terms = array("i", (known.setdefault(term, len(known)) for term in found))
         np = numpy()
         return np.frombuffer(terms, dtype="int32"), np.fromiter(found.values(), dtype="float32", count=len(found))
 
     def scores(self, text: str) -> tuple[Any, Any]:
         """(BM25 with the title's, share of the question explained) for every script."""
-        asked = [self._vocabulary[term] for term in grams(text[:MOST_CHARS]) if term in self._vocabulary]
+        asked = [self.vocabulary[term] for term in grams(text[:MOST_CHARS]) if term in self.vocabulary]
         terms = [term for term in asked if term < self._terms_known]
         scores, cover = self._whole.scores(terms, len(grams(text[:MOST_CHARS])))
         return scores + TITLE_SHARE * self._title.scores(terms, 0)[0], cover
@@ -112,7 +112,7 @@ class Words:
         """The words of a question that a script has, the telling ones first, none inside another."""
         mine = grams(" ".join((script.title, script.keywords, script.text, *script.similar)))
         pairs = [term for term in grams(text[:MOST_CHARS]) if len(term) > 1 and term in mine and not FILLER & set(term)]
-        rarity = {term: self._whole.rarity(self._vocabulary.get(term, -1)) for term in pairs}
+        rarity = {term: self._whole.rarity(self.vocabulary.get(term, -1)) for term in pairs}
         found: list[str] = []
         for term in sorted(pairs, key=lambda one: (-rarity[one], one)):
             joined = next((one for one in found if one[-1] == term[0] or one[0] == term[-1]), None)
@@ -174,10 +174,10 @@ class _Postings:
 class Meanings:
     """One vector a script under one model. ``middle`` stays as it was when the first vectors came."""
 
-    def __init__(self, model: str, middle: Any) -> None:
+    def __init__(self, model: str, middle: Any, own: dict[int, tuple[object, Any]] | None = None) -> None:
         self.model = model
         self._middle = middle
-        self._own: dict[int, tuple[object, Any]] = {}
+        self._own = own or {}
 
     @classmethod
     def around(cls, model: str, sample: Sequence[bytes]) -> "Meanings":
@@ -191,6 +191,10 @@ class Meanings:
         np = numpy()
         moved = vectors - self._middle
         return moved / np.maximum(np.linalg.norm(moved, axis=-1, keepdims=True), 1e-6)
+
+    def copied(self) -> "Meanings":
+        """The same, to be changed while this one goes on answering."""
+        return Meanings(self.model, self._middle, dict(self._own))
 
     def marks(self) -> dict[int, object]:
         """What each script's vector was made from."""
@@ -230,7 +234,7 @@ class Ranker:
     ) -> None:
         np = numpy()
         self.scripts = list(scripts)
-        self.words = Words(self.scripts, before.words if before else None)
+        self.words: Words = Words(self.scripts, before.words if before else None)
         self.meanings = meanings
         self.folders = np.array([script.group_id for script in self.scripts], dtype="int64")
         self.places = {script.id: place for place, script in enumerate(self.scripts)}
@@ -238,7 +242,8 @@ class Ranker:
         for place, script in enumerate(self.scripts):
             for sentence in (script.title, *script.similar):
                 self._exact.setdefault(plain(sentence), set()).add(place)
-        self._matrix, self._has = (None, None)
+        self._matrix: Any = None
+        self._has: Any = None
         if meanings is not None:
             self._matrix, self._has = meanings.matrix([script.id for script in self.scripts])
 

@@ -48,6 +48,7 @@ KINDS = {
     "radar.purge": "清理浏览记录",
     "task.run": "执行导入导出与批量任务",
     "scripts.embed": "计算话术的意思",
+    "scripts.gaps": "收集没有话术可答的提问",
     "scripts.expire": "话术到期下架",
     "FollowStarted": "添加好友",
     "FollowHalfStarted": "客户添加，员工未回应",

@@ -81,6 +81,7 @@ def _gaps() -> None:
 
 
 def upgrade() -> None:
+    op.add_column("script_vectors", sa.Column("made_in", BIG_ID, server_default="0", nullable=False))
     _lessons()
     _turns()
     _gaps()
@@ -89,3 +90,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ("script_gap_cases", "script_gaps", "customer_turns", "script_lessons"):
         op.drop_table(table)
+    with op.batch_alter_table("script_vectors") as batch:
+        batch.drop_column("made_in")
