@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from bot import bootstrap, demo_company, domain_proof
 from bot.callback import CallbackApp, CallbackDoor, DoorMetrics
 from bot.console.web import install as install_console
+from bot.draft_desk import DraftDesk
 from bot.gate import WebGate
 from bot.inbox import GroupCommit
 from bot.inbox_store import open_store
@@ -27,6 +28,7 @@ from bot.wecom.crypto import CallbackCrypto
 from bot.wiring import House, build, receive_ids
 from crm_core.config import Settings, load_settings
 from crm_core.ids import AppKey, CorpId
+from sidebar.suggest_panel import Suggesting
 from sidebar.web import SidebarDeps, install
 
 log = structlog.get_logger()
@@ -93,6 +95,9 @@ def create_app(house: House) -> Flask:
         gateways=house.gateways,
         store=house.desk.store,
         embedder=house.meaning.ladder.when_loaded,
+        suggesting=Suggesting(
+            recommender=house.recommender, chats=house.chats, cipher=house.cipher, drafts=DraftDesk(settings)
+        ),
     )
     shelf = install(app, deps)
     install_console(app, house, shelf)

@@ -11,7 +11,7 @@ from crm_core.ids import CorpId
 from materials import meaning, script_desk, suggestable
 from materials import service as scripts
 
-EMBED_JOB, EXPIRE_JOB = "scripts.embed", "scripts.expire"
+EXPIRE_JOB = "scripts.expire"
 
 
 class MeaningDesk:
@@ -24,7 +24,7 @@ class MeaningDesk:
 
     def bodies(self) -> dict[str, JobBody]:
         """The jobs around the script library, by kind."""
-        return {EMBED_JOB: self.embed, EXPIRE_JOB: self.expire}
+        return {meaning.EMBED_JOB: self.embed, EXPIRE_JOB: self.expire}
 
     def expire(self, _payload: Mapping[str, Any], _keep_alive: Callable[[], None]) -> None:
         """Take scripts out of force whose time is over."""

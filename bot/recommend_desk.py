@@ -12,10 +12,10 @@ from crm_core.ids import CorpId
 from crm_core.ports import TextCipher
 from materials import customer_turns, gaps, lessons
 from materials.gaps import Unanswered
+from materials.meaning import LANE
 from materials.recommending import Recommender
 
 GAPS_JOB = "scripts.gaps"
-MEANING_LANE = "meaning"
 KEEP_ALIVE_EVERY = 40
 
 
@@ -42,7 +42,7 @@ class RecommendReader:
                 GAPS_JOB,
                 dedupe_key=f"{GAPS_JOB}:{corp}:{asking[0]}",
                 payload={"corp": corp, "positions": asking},
-                lane=MEANING_LANE,
+                lane=LANE,
                 corp=corp,
             )
 

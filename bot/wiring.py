@@ -25,7 +25,7 @@ from bot.member_pace import MemberPace
 from bot.notices import NoticeDesk
 from bot.places import make_clock, media_folder, var_folder
 from bot.radar_desk import RadarDesk
-from bot.recommend_desk import MEANING_LANE, GapDesk, RecommendReader
+from bot.recommend_desk import GapDesk, RecommendReader
 from bot.scheduler import LeaderLock, Scheduler
 from bot.sender import Sender
 from bot.task_bodies import BODIES
@@ -86,6 +86,7 @@ from crm_core.outbox import JOBS, OUTBOX
 from crm_core.ports import Gateways, TextCipher
 from crm_core.turn import WriteTurn
 from materials import media, radar, radar_handlers, renames
+from materials.meaning import LANE as MEANING_LANE
 from materials.recommending import Recommender
 from sop import handlers as sop_handlers
 from sop.engine import SopEngine

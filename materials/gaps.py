@@ -211,7 +211,7 @@ def switch(uow: UnitOfWork, corp: CorpId, actor: str, gap_id: int, *, state: str
         act=f"script_gap.{state}",
         object_kind="script_gap",
         object_id=str(gap_id),
-        detail={"script": script_id} if script_id else {},
+        data={"script": script_id} if script_id else None,
     )
 
 

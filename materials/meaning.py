@@ -14,12 +14,14 @@ from typing import Any
 from sqlalchemy import delete
 from sqlmodel import Session, col, func, select
 
+from crm_core import outbox
 from crm_core.db import UnitOfWork
 from crm_core.ids import CorpId
 from crm_core.ports import Embedder
 from materials.model import Script
 from materials.tables import ScriptVectorRow
 
+EMBED_JOB, LANE = "scripts.embed", "meaning"
 BATCH = 32
 MOST_AT_ONCE = 500  # ids in one IN list
 MOST_CHARS = 400
@@ -165,6 +167,18 @@ def embed_missing(
             uow.commit()
         keep_alive()
     return len(missing)
+
+
+def want_vectors(uow: UnitOfWork, corp: CorpId) -> None:
+    """What can be recommended has changed: bring the vectors in step soon after the commit, once per second."""
+    second = int(uow.now().timestamp())
+    outbox.add_job(uow, EMBED_JOB, dedupe_key=f"{EMBED_JOB}:{corp}:{second}", lane=LANE, corp=corp)
+
+
+def progress(session: Session, corp: CorpId, model: str) -> int:
+    """How many scripts and materials have vectors of this model."""
+    statement = select(func.count(func.distinct(col(ScriptVectorRow.script_id))))
+    return session.exec(statement.where(ScriptVectorRow.corp_id == corp, ScriptVectorRow.model == model)).one()
 
 
 def of_folders(scripts: Iterable[Script], folders: AbstractSet[int] | None) -> list[Script]:

@@ -178,6 +178,14 @@ class Recommender:
                 self._vectors.popitem(last=False)
         return made
 
+    def remembered(self, text: str) -> tuple[str, bytes]:
+        """(model, vector) of a question asked lately; empty where it was answered by words alone."""
+        with self._lock:
+            for (model, known), vector in reversed(self._vectors.items()):
+                if known == text.strip()[: meaning.MOST_CHARS]:
+                    return model, vector.tobytes()
+        return "", b""
+
     @staticmethod
     def as_vector(kept: bytes) -> Any:
         """A question's vector as it was kept in an ``Answer``."""
