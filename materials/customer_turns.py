@@ -101,7 +101,7 @@ def _unanswered(last: Sequence[StoredMessage]) -> list[StoredMessage]:
     found: list[StoredMessage] = []
     for stored in reversed(last):
         message = stored.message
-        if message.sender.kind is not PartyKind.CUSTOMER and message.kind != "revoke" and found:
+        if message.sender.kind is PartyKind.STAFF and message.kind != "revoke":
             break
         if not is_question_of_customer(stored) or message.msgid in revoked:
             continue

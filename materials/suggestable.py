@@ -44,12 +44,12 @@ def as_entry(material: Material) -> Script:
 def stamp(session: Session, corp: CorpId) -> tuple[object, ...]:
     """Changes whenever what can be recommended does."""
     scripts = session.exec(
-        select(func.count(), func.max(ScriptRow.changed_at)).where(
+        select(func.count(), func.max(ScriptRow.changed_at), func.sum(ScriptRow.id)).where(
             ScriptRow.corp_id == corp, col(ScriptRow.enabled).is_(True)
         )
     ).one()
     materials = session.exec(
-        select(func.count(), func.max(MaterialRow.changed_at)).where(
+        select(func.count(), func.max(MaterialRow.changed_at), func.sum(MaterialRow.id)).where(
             MaterialRow.corp_id == corp, col(MaterialRow.deleted_at).is_(None)
         )
     ).one()
