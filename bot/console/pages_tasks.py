@@ -35,7 +35,7 @@ EXPORTS = {
     "ways": ("export.ways", "customers.export"),
     "audit": ("export.audit", "audit.read"),
 }
-UNDOABLE = frozenset({"bulk.tags", "bulk.stage"})
+UNDOABLE = frozenset({"bulk.tags", "bulk.stage", "import.customers"})
 MOST_CHOSEN = 500
 FILE_CHUNK = 64 * 1024
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
