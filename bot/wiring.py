@@ -154,11 +154,7 @@ def build(
     turn = WriteTurn(Path(make_url(settings.database.url).database or "")) if engine.dialect.name == "sqlite" else None
     db = Database(engine, clock, hub, work_clock, turn)
     closers: list[Callable[[], None]] = []
-    if gateways is None:
-        shared: SharedState | None = RedisState(redis_client) if redis_client is not None else None
-        made = GatewaySet(settings, clock=clock, shared=shared)
-        closers.append(made.close)
-        gateways = made
+    gateways = _open_gateways(settings, clock, redis_client, closers) if gateways is None else gateways
     files = CustomerFiles(settings.identity)
     engine_of_sop = SopEngine(settings)
     desk = MediaDesk(db, FolderStore(media_folder(settings)), settings)
@@ -170,14 +166,13 @@ def build(
     cipher = open_cipher(settings)
     chats = ChatStore(cipher, [reader.name for reader in readers])
     recommender = Recommender(db, cipher, meaning.ladder.when_loaded)
-    gap_desk = GapDesk(db, chats, cipher, recommender)
     beacons = BeaconRecorder(db, handlers)
     closers.append(beacons.close)
     inbox, outbox, jobs = (_lease_table(table, settings, db) for table in (INBOX, OUTBOX, JOBS))
     examine = checkup.job_body(settings, db, gateways, receive_ids, meaning.ladder)
-    tables_of_work = (inbox, outbox, jobs)
-    bodies = job_bodies(settings, db, gateways, files, engine_of_sop, desk, meaning, task_desk, examine, tables_of_work)
-    bodies = {**bodies, **gap_desk.bodies()}
+    work = (inbox, outbox, jobs)
+    bodies = job_bodies(settings, db, gateways, files, engine_of_sop, desk, meaning, task_desk, examine, work)
+    bodies = {**bodies, **GapDesk(db, chats, cipher, recommender).bodies()}
     unit_bodies: dict[str, UnitBody] = {READ_JOB: ReadingDesk(chats, readers).read}
     house = House(
         settings=settings,
@@ -203,6 +198,13 @@ def build(
     )
     hub.start()
     return house
+
+
+def _open_gateways(settings: Settings, clock: Clock, redis_client: Any, closers: list[Callable[[], None]]) -> Gateways:
+    shared: SharedState | None = RedisState(redis_client) if redis_client is not None else None
+    made = GatewaySet(settings, clock=clock, shared=shared)
+    closers.append(made.close)
+    return made
 
 
 def urgent_handler_table(settings: Settings) -> HandlerTable:

@@ -18,7 +18,7 @@ from crm_core.db import Database
 from crm_core.errors import NotFound
 from crm_core.ids import CorpId, StaffUserId
 from crm_core.ports import Embedder, TextCipher
-from materials import lessons, material_lists, meaning, service, suggestable
+from materials import lessons, material_lists, meaning, script_statistics, service, suggestable
 from materials.material_lists import Viewer
 from materials.material_model import Material
 from materials.model import Script
@@ -234,7 +234,7 @@ class Recommender:
         stamp = (lessons.stamp(session, corp), ranker)
         if kept.teaching is None or kept.taught_by != stamp:
             taught = lessons.newest(session, corp, self._cipher, now)
-            kept.teaching = Teaching(taught, ranker, service.use_counts(session, corp))
+            kept.teaching = Teaching(taught, ranker, script_statistics.use_counts(session, corp))
             kept.taught_by = stamp
         return kept.teaching
 
