@@ -3,6 +3,7 @@
 import click
 
 from bot.cli_eval_scripts import scripts
+from bot.cli_eval_tags import tags
 
 
 @click.group("eval")
@@ -11,3 +12,4 @@ def evaluate() -> None:
 
 
 evaluate.add_command(scripts)
+evaluate.add_command(tags)

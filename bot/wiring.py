@@ -12,6 +12,8 @@ from sqlmodel import SQLModel
 from bot import checkup, tables, welcome
 from bot.beacons import BeaconRecorder
 from bot.chat_desk import ReadingDesk
+from bot.chat_tag_desk import ChatTagDesk
+from bot.chat_tag_tasks import task_bodies as chat_tag_task_bodies
 from bot.ciphers import open_cipher
 from bot.dispatch import Dispatcher
 from bot.embedders import Ladder
@@ -86,13 +88,14 @@ from crm_core.outbox import JOBS, OUTBOX
 from crm_core.ports import Gateways, TextCipher
 from crm_core.turn import WriteTurn
 from materials import media, radar, radar_handlers, renames
-from materials.meaning import LANE as MEANING_LANE
 from materials.recommending import Recommender
 from sop import handlers as sop_handlers
 from sop.engine import SopEngine
 from sop.handlers import SopReactions
 from tagging import changes as tagging_changes
 from tagging import handlers as tagging_handlers
+from tagging import suggestions as tag_suggestions
+from tagging.chat_reader import MEANING_LANE, ChatTagReader
 from tagging.rules import RuleDesk
 
 INBOX = SQLModel.metadata.tables[str(tables.InboxRow.__tablename__)]
@@ -120,6 +123,7 @@ class House:
     chats: ChatStore
     cipher: TextCipher
     recommender: Recommender
+    chat_tags: ChatTagDesk
     tasks: TaskDesk
     closers: tuple[Callable[[], None], ...] = ()
 
@@ -150,29 +154,28 @@ def build(
     clock = clock or make_clock(settings)
     redis_client = open_redis(settings)
     hub = WakeHub(wake_links(settings, redis_client, var_folder(settings)))
-    engine = open_engine(settings.database.url, pool_size=settings.database.pool_size)
-    turn = WriteTurn(Path(make_url(settings.database.url).database or "")) if engine.dialect.name == "sqlite" else None
-    db = Database(engine, clock, hub, work_clock, turn)
+    db, turn = _open_database(settings, clock, hub, work_clock)
     closers: list[Callable[[], None]] = []
     gateways = _open_gateways(settings, clock, redis_client, closers) if gateways is None else gateways
     files = CustomerFiles(settings.identity)
     engine_of_sop = SopEngine(settings)
     desk = MediaDesk(db, FolderStore(media_folder(settings)), settings)
     meaning = MeaningDesk(db, settings, Ladder(settings.materials))
-    results = FolderStore(media_folder(settings) / "tasks")  # apart, so that a result may be deleted by itself
-    task_desk = TaskDesk(db, results, ZoneInfo(settings.worktime.time_zone), BODIES)
     handlers = handler_table(settings, files, engine_of_sop)
-    readers = chat_readers(settings)
+    tag_reader = ChatTagReader({corp.corp_id: AppKey(corp.contact_app) for corp in settings.corps})
+    readers = chat_readers(settings, tag_reader)
     cipher = open_cipher(settings)
     chats = ChatStore(cipher, [reader.name for reader in readers])
     recommender = Recommender(db, cipher, meaning.ladder.when_loaded)
+    chat_tags = ChatTagDesk(db, chats, tag_reader, meaning.ladder)
+    task_desk = _task_desk(settings, db, chat_tags)
     beacons = BeaconRecorder(db, handlers)
     closers.append(beacons.close)
     inbox, outbox, jobs = (_lease_table(table, settings, db) for table in (INBOX, OUTBOX, JOBS))
     examine = checkup.job_body(settings, db, gateways, receive_ids, meaning.ladder)
     work = (inbox, outbox, jobs)
     bodies = job_bodies(settings, db, gateways, files, engine_of_sop, desk, meaning, task_desk, examine, work)
-    bodies = {**bodies, **GapDesk(db, chats, cipher, recommender).bodies()}
+    bodies = {**bodies, **chat_tags.bodies(), **GapDesk(db, chats, cipher, recommender).bodies()}
     unit_bodies: dict[str, UnitBody] = {READ_JOB: ReadingDesk(chats, readers).read}
     house = House(
         settings=settings,
@@ -193,6 +196,7 @@ def build(
         chats=chats,
         cipher=cipher,
         recommender=recommender,
+        chat_tags=chat_tags,
         tasks=task_desk,
         closers=tuple(closers),
     )
@@ -205,6 +209,20 @@ def _open_gateways(settings: Settings, clock: Clock, redis_client: Any, closers:
     made = GatewaySet(settings, clock=clock, shared=shared)
     closers.append(made.close)
     return made
+
+
+def _open_database(
+    settings: Settings, clock: Clock, hub: WakeHub, work_clock: WorkClock | None
+) -> tuple[Database, WriteTurn | None]:
+    engine = open_engine(settings.database.url, pool_size=settings.database.pool_size)
+    turn = WriteTurn(Path(make_url(settings.database.url).database or "")) if engine.dialect.name == "sqlite" else None
+    return Database(engine, clock, hub, work_clock, turn), turn
+
+
+def _task_desk(settings: Settings, db: Database, chat_tags: ChatTagDesk) -> TaskDesk:
+    results = FolderStore(media_folder(settings) / "tasks")  # apart, so that a result may be deleted by itself
+    bodies = {**BODIES, **chat_tag_task_bodies(chat_tags)}
+    return TaskDesk(db, results, ZoneInfo(settings.worktime.time_zone), bodies)
 
 
 def urgent_handler_table(settings: Settings) -> HandlerTable:
@@ -234,12 +252,13 @@ def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine) -
         CustomerFetched: (
             files.record_fetched,
             tagging_handlers.record_fetched,
+            tag_suggestions.note_fetched,
             rules.on_fetched,
             contact_ways.offer_remark,
             sop.start_waiting,
         ),
         ContactWayCreated: (contact_ways.record_made,),
-        TagsMarked: (tagging_handlers.settle_marks,),
+        TagsMarked: (tagging_handlers.settle_marks, tag_suggestions.note_marked),
         OutboundFinished: (
             welcome.record_outcome,
             contact_ways.record_not_made,
@@ -264,10 +283,10 @@ def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine) -
     }
 
 
-def chat_readers(settings: Settings) -> tuple[ChatReader, ...]:
+def chat_readers(settings: Settings, tags: ChatTagReader) -> tuple[ChatReader, ...]:
     """Who makes something of every chat message."""
     del settings
-    return (RecommendReader(),)
+    return (RecommendReader(), tags)
 
 
 def _of_the_directory() -> HandlerTable:
@@ -342,8 +361,8 @@ def _loops(
         loop("outbox-media", outbox, ("media",), send, 1, 2),
         loop("jobs", jobs, ("default",), run_jobs, 1, 1),
         loop("chat", jobs, (CHAT_LANE,), run_jobs, 1, 1),
+        loop("meaning", jobs, (MEANING_LANE,), run_jobs, 1, 2),
         loop("tasks", jobs, ("task",), run_jobs, 1, 1),
-        loop("meaning", jobs, (MEANING_LANE,), run_jobs, 1, 1),
     )
 
 
