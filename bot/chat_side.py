@@ -10,6 +10,7 @@ from bot.chat_tag_tasks import task_bodies as chat_tag_task_bodies
 from bot.ciphers import open_cipher
 from bot.jobs import JobBody, UnitBody
 from bot.meaning_desk import MeaningDesk
+from bot.recommend_desk import GapDesk, RecommendReader
 from bot.sensitive_desk import SensitiveDesk
 from bot.task_desk import TaskBody
 from crm_core.chat import archive_book, archive_media
@@ -21,10 +22,17 @@ from crm_core.config_archive import ArchivePart
 from crm_core.db import Database
 from crm_core.ids import AppKey, CorpId
 from crm_core.ports import TextCipher
-from tagging.chat_reader import MEANING_LANE, ChatTagReader
+from materials.meaning import LANE as MEANING_LANE
+from materials.recommending import Recommender
+from tagging.chat_reader import ChatTagReader
 
-LANES = {"chat": LANE, "meaning": MEANING_LANE, "archive": archive_book.LANE, "archive-media": archive_media.LANE}
-"""Loops over the jobs table by name: one thread each."""
+LANES = {
+    "chat": (LANE, 1),
+    "meaning": (MEANING_LANE, 2),
+    "archive": (archive_book.LANE, 1),
+    "archive-media": (archive_media.LANE, 1),
+}
+"""Loops over the jobs table by name: lane and threads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +45,12 @@ class ChatSide:
     archive: ArchiveDesk
     tags: ChatTagDesk
     sensitive: SensitiveDesk
+    recommender: Recommender
+    gaps: GapDesk
 
     def bodies(self) -> Mapping[str, JobBody]:
         """What its jobs do."""
-        return {**self.archive.bodies(), **self.tags.bodies()}
+        return {**self.archive.bodies(), **self.tags.bodies(), **self.gaps.bodies()}
 
     def unit_bodies(self) -> Mapping[str, UnitBody]:
         """What its jobs do in the unit that ends them."""
@@ -65,8 +75,9 @@ def open_chat_side(
     tag_reader = ChatTagReader({corp.corp_id: AppKey(corp.contact_app) for corp in settings.corps})
     cipher = open_cipher(settings)
     sensitive = SensitiveDesk(settings, cipher)
-    readers: tuple[ChatReader, ...] = (tag_reader, sensitive.reader)
+    readers: tuple[ChatReader, ...] = (RecommendReader(), tag_reader, sensitive.reader)
     store = ChatStore(cipher, [reader.name for reader in readers])
+    recommender = Recommender(db, cipher, meaning.ladder.when_loaded)
     return ChatSide(
         cipher=cipher,
         store=store,
@@ -74,4 +85,6 @@ def open_chat_side(
         archive=open_archive_desk(db, settings, store, archives),
         tags=ChatTagDesk(db, store, tag_reader, meaning.ladder),
         sensitive=sensitive,
+        recommender=recommender,
+        gaps=GapDesk(db, store, cipher, recommender),
     )

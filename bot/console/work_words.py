@@ -56,6 +56,7 @@ KINDS = {
     "chat_tags.train": "训练标签学习模型",
     "chat_tags.tend": "照看聊天自动标签",
     "scripts.embed": "计算话术的意思",
+    "scripts.gaps": "收集没有话术可答的提问",
     "scripts.expire": "话术到期下架",
     "archive.tick": "检查会话存档",
     "archive.pull": "拉取会话存档",
