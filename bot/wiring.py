@@ -25,6 +25,7 @@ from bot.member_pace import MemberPace
 from bot.notices import NoticeDesk
 from bot.places import make_clock, media_folder, var_folder
 from bot.radar_desk import RadarDesk
+from bot.reply_desk import ReplyDesk
 from bot.scheduler import LeaderLock, Scheduler
 from bot.sender import Sender
 from bot.task_bodies import BODIES
@@ -40,6 +41,7 @@ from crm_core import contact_ways, customers, groups, record_renames, staff
 from crm_core.bus import HandlerTable
 from crm_core.chat.reading import LANE as CHAT_LANE
 from crm_core.chat.reading import READ_JOB, ChatReader
+from crm_core.chat.reply_watch import ReplyWatch
 from crm_core.chat.store import ChatStore
 from crm_core.clock import Clock
 from crm_core.config import AppPart, CorpPart, Settings
@@ -169,6 +171,7 @@ def build(
     examine = checkup.job_body(settings, db, gateways, receive_ids, meaning.ladder)
     tables_of_work = (inbox, outbox, jobs)
     bodies = job_bodies(settings, db, gateways, files, engine_of_sop, desk, meaning, task_desk, examine, tables_of_work)
+    bodies = {**bodies, **ReplyDesk(db, settings, chats).bodies()}
     unit_bodies: dict[str, UnitBody] = {READ_JOB: ReadingDesk(chats, readers).read}
     house = House(
         settings=settings,
@@ -253,8 +256,7 @@ def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine) -
 
 def chat_readers(settings: Settings) -> tuple[ChatReader, ...]:
     """Who makes something of every chat message."""
-    del settings
-    return ()
+    return (ReplyWatch(settings.worktime),)
 
 
 def _of_the_directory() -> HandlerTable:

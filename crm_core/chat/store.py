@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row, Select, Table, insert, select
 from sqlmodel import Session, SQLModel
+from sqlmodel import select as select_rows
 
 from crm_core import outbox
 from crm_core.chat import blind, conversations
@@ -23,7 +24,7 @@ from crm_core.chat.model import (
 )
 from crm_core.chat.reading import LANE, READ_JOB
 from crm_core.chat_tables import ChatHeadRow, ChatMessageRow, ChatSecretRow
-from crm_core.db import UnitOfWork
+from crm_core.db import Database, UnitOfWork
 from crm_core.errors import ScrmError
 from crm_core.ids import CorpId
 from crm_core.ports import TextCipher
@@ -96,6 +97,11 @@ class ChatStore:
     def open(self, row: Row[Any]) -> StoredMessage:
         """A row of the messages table, opened. Raises: ScrmError when no key opens it."""
         return self._stored(row)
+
+    def corps(self, db: Database) -> list[CorpId]:
+        """The corps that have messages."""
+        with db.reading() as session:
+            return [CorpId(row.corp_id) for row in session.exec(select_rows(ChatHeadRow))]
 
     def of_msgids(self, session: Session, corp: CorpId, msgids: Collection[str]) -> list[StoredMessage]:
         """The messages with these ids, by position; at most ``MOST_NAMES``."""
