@@ -34,7 +34,20 @@ from crm_core.turn import WriteTurn
 CORP = CorpId("ww_bench")
 BEGAN = datetime(2025, 11, 1, tzinfo=UTC)
 STAFF, CUSTOMERS, GROUPS = 200, 40_000, 400
-OPENINGS = ("您好", "老师好", "在吗", "打扰一下", "早上好", "麻烦问下", "对了", "那个", "嗯嗯", "是这样的", "刚看到", "不好意思")
+OPENINGS = (
+    "您好",
+    "老师好",
+    "在吗",
+    "打扰一下",
+    "早上好",
+    "麻烦问下",
+    "对了",
+    "那个",
+    "嗯嗯",
+    "是这样的",
+    "刚看到",
+    "不好意思",
+)
 THINGS = (
     "衣柜", "橱柜", "木门", "地板", "沙发", "床垫", "餐桌", "书架", "窗帘", "吊灯", "瓷砖", "浴室柜", "榻榻米", "玄关柜",
     "茶几", "电视柜", "鞋柜", "儿童床", "办公椅", "洗手台", "护墙板", "推拉门", "智能锁", "净水器", "热水器", "油烟机",
@@ -44,7 +57,17 @@ ASKS = (
     "安装要另外收费吗", "环保等级是多少", "有没有实物图", "这个活动到哪天", "可以分期付款吗", "发票怎么开",
     "退换货怎么处理", "师傅周末上班吗", "尺寸做大一点行不行", "和上次那款有什么区别", "先付定金可以吗",
 )  # fmt: skip
-ANSWERS = ("好的", "可以的", "我帮您问一下", "稍等", "这边记下了", "没问题", "我们一般三天内回复", "发您一份资料", "谢谢您的信任")
+ANSWERS = (
+    "好的",
+    "可以的",
+    "我帮您问一下",
+    "稍等",
+    "这边记下了",
+    "没问题",
+    "我们一般三天内回复",
+    "发您一份资料",
+    "谢谢您的信任",
+)
 ENDS = ("谢谢", "麻烦了", "不急", "等您消息", "", "", "", "我再想想", "明天再说", "先这样")
 RARE = "凤凰木纹"
 KINDS = ("text",) * 17 + ("image", "file", "link")
@@ -75,7 +98,9 @@ def messages(count: int) -> Iterator[ChatMessage]:
     for number in range(count):
         staff, customer = f"s{chance.randrange(STAFF)}", f"wm_{chance.randrange(CUSTOMERS):05}"
         is_group = chance.random() < 0.15
-        where = Conversation.group(f"wr_{chance.randrange(GROUPS)}") if is_group else Conversation.single(staff, customer)
+        where = (
+            Conversation.group(f"wr_{chance.randrange(GROUPS)}") if is_group else Conversation.single(staff, customer)
+        )
         by_staff = chance.random() < 0.5
         said = f"{chance.choice(OPENINGS)}，{chance.choice(THINGS)}{chance.choice(ASKS)}，{chance.choice(ENDS)}"
         said = f"{chance.choice(ANSWERS)}，{said}" if by_staff else said
@@ -178,7 +203,9 @@ def measure(url: str, count: int, rounds: int) -> None:
 
         took, hits = timed(ask, rounds)
         every += took
-        print(f"  {name:24} {hits:3} hits   p50 {statistics.median(took):7.1f} ms   p95 {_p95(took):7.1f} ms", flush=True)
+        print(
+            f"  {name:24} {hits:3} hits   p50 {statistics.median(took):7.1f} ms   p95 {_p95(took):7.1f} ms", flush=True
+        )
     print(f"  {'all':24}            p50 {statistics.median(every):7.1f} ms   p95 {_p95(every):7.1f} ms")
     db.close()
 

@@ -50,6 +50,7 @@ def rotate(ctx: click.Context) -> None:
                 break
     if lost:
         some = "、".join(str(one) for one in lost[:10])
-        click.echo(f"有 {len(lost)} 条内容没有密钥能打开，未重新加密（行 {some}）。请把当时的密钥加回 SCRM_DATA_KEYS 后再运行。")
+        click.echo(f"有 {len(lost)} 条内容没有密钥能打开，未重新加密（行 {some}）。")
+        click.echo("请把当时的密钥加回 SCRM_DATA_KEYS 后再运行。")
         ctx.exit(1)
     click.echo("全部聊天内容已用第一把密钥加密；确认运行正常后，可以从 SCRM_DATA_KEYS 去掉旧密钥")

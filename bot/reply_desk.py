@@ -117,8 +117,11 @@ class ReplyDesk:
         title = f"{name} 在等{who}回复"
         if step.whom == HANDOVER and not own:
             title = f"请接手：{name} 等{who}回复已超过 {step.minutes} 分钟"
-        said = f"{since.month}月{since.day}日 {since:%H:%M} 起 {step.messages} 条消息未回复，已超过 {step.minutes} 分钟工作时间"
-        follows = own or customers.is_following(session, step.corp, StaffUserId(userid), ExternalUserId(step.external_user))
+        said = f"{since.month}月{since.day}日 {since:%H:%M} 起 {step.messages} 条消息未回复，"
+        said += f"已超过 {step.minutes} 分钟工作时间"
+        follows = own or customers.is_following(
+            session, step.corp, StaffUserId(userid), ExternalUserId(step.external_user)
+        )
         return {
             "title": title,
             "description": f'<div class="gray">{escape(said)}</div>',

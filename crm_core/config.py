@@ -365,7 +365,9 @@ def missing_secrets(settings: Settings) -> list[str]:
     if len(settings.secret_key.get_secret_value()) < MIN_SECRET_KEY:
         faults.append(f"SCRM_SECRET_KEY：缺失或短于 {MIN_SECRET_KEY} 个字符（会话签名与加密用）")
     if any(len(key) < MIN_SECRET_KEY for key in settings.data_key_list):
-        faults.append(f"SCRM_DATA_KEYS：其中一把短于 {MIN_SECRET_KEY} 个字符（聊天内容加密用，多把以逗号分隔，第一把用于加密）")
+        faults.append(
+            f"SCRM_DATA_KEYS：其中一把短于 {MIN_SECRET_KEY} 个字符（聊天内容加密用，多把以逗号分隔，第一把用于加密）"
+        )
     if 0 < len(settings.admin_password.get_secret_value()) < MIN_ADMIN_PASSWORD:
         faults.append(
             f"SCRM_ADMIN_PASSWORD：短于 {MIN_ADMIN_PASSWORD} 个字符（控制台首位管理员的密码；不需要时不要设置）"

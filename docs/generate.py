@@ -27,7 +27,7 @@ BOUNDS = {"Ge": "≥ {ge}", "Gt": "> {gt}", "Le": "≤ {le}", "Lt": "< {lt}", "M
 SECRET_PARTS = {*OWN_SECRETS, "app_secrets"}
 VARIABLES = {
     "SCRM_SECRET_KEY": "Signs sessions and encrypts; at least 32 characters. Required.",
-    "SCRM_DATA_KEYS": "Keys that chat content is sealed with, at least 32 characters each, by commas; the first one seals,"
+    "SCRM_DATA_KEYS": "Keys that chat content is sealed with, 32 characters or more each, by commas; the first seals,"
     " all open. Unset: a key derived from `SCRM_SECRET_KEY`. After a change run `scrm keys rotate`.",
     "SCRM_ADMIN_PASSWORD": "Password of the console's first admin; at least 12 characters. Unset: no password sign-in.",
     "SCRM_<KEY>_SECRET": "Secret of the app with this key (应用 Secret), e.g. `SCRM_MAIN_SECRET`.",

@@ -113,7 +113,10 @@ def _chat(verb: str) -> Teller:
 
 def _chat_search(entry: AuditEntry, actor: str, thing: str) -> Told:
     del thing
-    return Told(text=f"{actor}搜索了会话内容", detail=f"条件：{entry.data.get('query', '') or '无'}，看到 {entry.data.get('hits', 0)} 条")
+    return Told(
+        text=f"{actor}搜索了会话内容",
+        detail=f"条件：{entry.data.get('query', '') or '无'}，看到 {entry.data.get('hits', 0)} 条",
+    )
 
 
 def _chat_expired(entry: AuditEntry, actor: str, thing: str) -> Told:

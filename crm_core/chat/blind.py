@@ -27,7 +27,7 @@ MOST_MONTHS = 36
 
 WORDS = table("chat_words", column("rowid", SqlInteger), column("hashes"))
 PG_WORDS = table("chat_words", column("message_id", SqlInteger), column("hashes", ARRAY(SqlInteger)))
-FTS = column("chat_words")
+FTS: ColumnElement[Any] = column("chat_words")
 
 _ADD_SQLITE = text("INSERT INTO chat_words (rowid, hashes) VALUES (:id, :hashes)")
 _DROP_SQLITE = text("INSERT INTO chat_words (chat_words, rowid, hashes) VALUES ('delete', :id, :hashes)")

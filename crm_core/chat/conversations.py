@@ -63,7 +63,8 @@ def touch(session: Session, corp: CorpId, stored: Sequence[StoredMessage]) -> No
         where = one.message.conversation
         _count(talks.setdefault(where, _fresh(corp, one)), one)
     known = {(row.kind, row.key): row for row in _rows(session, corp, [where.key for where in talks])}
-    added, changed = [], []
+    added: list[dict[str, Any]] = []
+    changed: list[dict[str, Any]] = []
     for where, told in talks.items():
         row = known.get((where.kind.value, where.key))
         (added if row is None else changed).append(told if row is None else _joined(row, told))
@@ -125,9 +126,11 @@ def _rows(session: Session, corp: CorpId, keys: Sequence[str]) -> list[Row[Any]]
     return found
 
 
-def page(session: Session, corp: CorpId, wanted: TalkFilter, *, cursor: str = "", limit: int = PAGE_ROWS) -> Listed[Talk]:
+def page(
+    session: Session, corp: CorpId, wanted: TalkFilter, *, cursor: str = "", limit: int = PAGE_ROWS
+) -> Listed[Talk]:
     """One page, the conversation with the newest message first. Raises: InputInvalid."""
-    found = _of(corp).where(in_sight(session, corp, TALKS, wanted.visible))
+    found = _of(corp).where(in_sight(corp, TALKS, wanted.visible))
     for column, value in (
         (TALKS.c.kind, wanted.kind),
         (TALKS.c.staff_userid, wanted.staff),
@@ -156,14 +159,14 @@ def page(session: Session, corp: CorpId, wanted: TalkFilter, *, cursor: str = ""
 def read(session: Session, corp: CorpId, conversation: Conversation, visible: AbstractSet[str] | None) -> Talk:
     """One conversation. Raises: NotFound, also where it is out of sight."""
     found = _of(corp).where(TALKS.c.kind == conversation.kind.value, TALKS.c.key == conversation.key)
-    row = session.connection().execute(found.where(in_sight(session, corp, TALKS, visible))).first()
+    row = session.connection().execute(found.where(in_sight(corp, TALKS, visible))).first()
     if row is None:
         raise NotFound(NO_CONVERSATION)
     return _talk(row)
 
 
-def in_sight(session: Session, corp: CorpId, talks: Any, visible: AbstractSet[str] | None) -> ColumnElement[bool]:
-    """Conversations of these staff, and customer groups that one of them owns or is inside; colleagues' own: nobody's."""
+def in_sight(corp: CorpId, talks: Any, visible: AbstractSet[str] | None) -> ColumnElement[bool]:
+    """Conversations of these staff, and groups that one of them owns or is inside; never colleagues' own."""
     if visible is None:
         return talks.c.corp_id == corp  # type: ignore[no-any-return]
     if not visible:

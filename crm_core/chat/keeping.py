@@ -123,12 +123,8 @@ def _by_talk(rows: Iterable[Row[Any]]) -> dict[tuple[str, str], dict[str, int]]:
 def _drop_empty_talks(session: Session, corp: CorpId, kind: str, before: datetime) -> None:
     total = TALKS.c.from_staff + TALKS.c.from_customers + TALKS.c.from_others
     session.execute(delete(TALKS).where(TALKS.c.corp_id == corp, TALKS.c.kind == kind, total <= 0))
-    session.execute(
-        delete(WAITS).where(WAITS.c.corp_id == corp, WAITS.c.kind == kind, WAITS.c.since < before)
-    )
-    session.execute(
-        delete(DAYS).where(DAYS.c.corp_id == corp, DAYS.c.kind == kind, DAYS.c.last_at < before)
-    )
+    session.execute(delete(WAITS).where(WAITS.c.corp_id == corp, WAITS.c.kind == kind, WAITS.c.since < before))
+    session.execute(delete(DAYS).where(DAYS.c.corp_id == corp, DAYS.c.kind == kind, DAYS.c.last_at < before))
 
 
 def counts_by_kind(session: Session, corp: CorpId) -> dict[str, tuple[int, datetime]]:

@@ -26,9 +26,9 @@ MOST_MINUTES = 7 * 24 * 60
 MOST_CLOSINGS, MOST_CLOSING_CHARS = 100, 20
 USUAL_STEPS = ((STAFF, 10), (SUPERVISOR, 30), (HANDOVER, 120))
 USUAL_CLOSINGS = (
-    "好", "好的", "好嘞", "好滴", "好哒", "嗯", "嗯嗯", "嗯呢", "哦", "哦哦", "行", "可以", "收到", "知道了", "明白", "明白了",
-    "了解", "谢谢", "谢谢你", "谢谢您", "多谢", "感谢", "辛苦了", "麻烦了", "不用了", "没事了", "再见", "拜拜", "晚安",
-    "ok", "okk", "好的谢谢", "好谢谢", "谢谢啦", "没问题", "先这样",
+    "好", "好的", "好嘞", "好滴", "好哒", "嗯", "嗯嗯", "嗯呢", "哦", "哦哦", "行", "可以", "收到", "知道了", "明白",
+    "明白了", "了解", "谢谢", "谢谢你", "谢谢您", "多谢", "感谢", "辛苦了", "麻烦了", "不用了", "没事了", "再见", "拜拜",
+    "晚安", "ok", "okk", "好的谢谢", "好谢谢", "谢谢啦", "没问题", "先这样",
 )  # fmt: skip
 ANSWERED_KINDS = frozenset(
     {"text", "image", "voice", "video", "file", "link", "weapp", "card", "location", "chatrecord", "mixed", "sphfeed"}
@@ -103,7 +103,9 @@ def change(uow: UnitOfWork, corp: CorpId, rules: ReplyRules, *, actor: str) -> N
     Raises: InputInvalid.
     """
     _check(rules)
-    row = uow.session.get(ReplyRulesRow, corp, with_for_update=True) or ReplyRulesRow(corp_id=corp, changed_at=uow.now())
+    row = uow.session.get(ReplyRulesRow, corp, with_for_update=True) or ReplyRulesRow(
+        corp_id=corp, changed_at=uow.now()
+    )
     told = asdict(rules)
     told.pop("known_closings")
     row.rules, row.changed_at, row.changed_by = told, uow.now(), actor
@@ -118,13 +120,7 @@ def _check(rules: ReplyRules) -> None:
             raise InputInvalid("时间应为 时:分，例如 09:00", field=name)
     if time.fromisoformat(rules.work_from.zfill(5)) > time.fromisoformat(rules.work_to.zfill(5)):
         raise InputInvalid("下班时间要晚于上班时间；相同表示全天", field="work_to")
-    before = 0
-    for whom, minutes in rules.steps:
-        if whom not in STEP_NAMES or not 0 < minutes <= MOST_MINUTES:
-            raise InputInvalid(f"分钟数应在 1 到 {MOST_MINUTES} 之间", field="steps")
-        if minutes <= before:
-            raise InputInvalid("后一步的分钟数要大于前一步", field="steps")
-        before = minutes
+    _check_steps(rules.steps)
     if len(rules.closings) > MOST_CLOSINGS or any(len(one) > MOST_CLOSING_CHARS for one in rules.closings):
         raise InputInvalid(f"结束语最多 {MOST_CLOSINGS} 条，每条最多 {MOST_CLOSING_CHARS} 个字", field="closings")
     for name in ("holidays", "extra_workdays"):
@@ -133,3 +129,13 @@ def _check(rules: ReplyRules) -> None:
                 date.fromisoformat(day)
             except ValueError:
                 raise InputInvalid(f"“{day}”不是日期，应为 2026-10-01 这样的写法", field=name) from None
+
+
+def _check_steps(steps: tuple[tuple[str, int], ...]) -> None:
+    before = 0
+    for whom, minutes in steps:
+        if whom not in STEP_NAMES or not 0 < minutes <= MOST_MINUTES:
+            raise InputInvalid(f"分钟数应在 1 到 {MOST_MINUTES} 之间", field="steps")
+        if minutes <= before:
+            raise InputInvalid("后一步的分钟数要大于前一步", field="steps")
+        before = minutes

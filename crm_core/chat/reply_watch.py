@@ -6,8 +6,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import insert, select, update
 from sqlalchemy import bindparam as bound
+from sqlalchemy import insert, select, update
 from sqlmodel import Session, SQLModel, col
 from sqlmodel import select as select_rows
 
@@ -65,6 +65,9 @@ class _Pass:
         self._uow, self._corp, self._rules, self._calendar, self._live = uow, corp, rules, calendar, live
         self._open: dict[tuple[str, str], ReplyWaitRow] = {}
         self._newest: dict[tuple[str, str], int] = {}
+        self._late: tuple[ReplyWaitRow, int] | None = (
+            None  # answered before its question was read; up to which position
+        )
 
     def load(self, talks: Iterable[Conversation]) -> None:
         """What is known of these conversations."""
@@ -81,6 +84,7 @@ class _Pass:
     def follow(self, where: Conversation, said: Sequence[StoredMessage]) -> None:
         """The messages of one conversation, by position."""
         wait = self._open.get((where.kind.value, where.key))
+        self._late = None
         for one in said:
             if one.message.sender.kind is PartyKind.CUSTOMER:
                 wait = self._asked(where, one, wait)
@@ -91,23 +95,15 @@ class _Pass:
         if wait is not None and self._newest.get((where.kind.value, where.key), 0) > last:
             reply = _first_reply(self._uow.session, self._corp, where, max(last, wait.position))
             if reply is not None:
-                self._answer(wait, *reply)
+                self._answer(wait, reply.sent_at, reply.sender_id)
 
     def _asked(self, where: Conversation, one: StoredMessage, wait: ReplyWaitRow | None) -> ReplyWaitRow | None:
         if not self._rules.wants_answer(one.message):
             return wait
+        if wait is not None and one.position < wait.position and self._was_answered(where, one, wait):
+            return wait
         if wait is None:
-            wait = ReplyWaitRow(
-                corp_id=self._corp,
-                kind=where.kind.value,
-                key=where.key,
-                staff_userid=where.staff or _last_staff(self._uow.session, self._corp, where),
-                external_userid=where.external_user or "",
-                since=one.message.sent_at,
-                position=one.position,
-                asked_last_at=one.message.sent_at,
-                is_live=self._live,
-            )
+            wait = self._begun(where, one)
             wait.next_at = self._first_step(wait)
         else:
             wait.messages += 1
@@ -116,6 +112,32 @@ class _Pass:
                 wait.position, wait.since = one.position, min(wait.since, one.message.sent_at)
         self._uow.session.add(wait)
         return wait
+
+    def _begun(self, where: Conversation, one: StoredMessage) -> ReplyWaitRow:
+        return ReplyWaitRow(
+            corp_id=self._corp,
+            kind=where.kind.value,
+            key=where.key,
+            staff_userid=where.staff or _last_staff(self._uow.session, self._corp, where),
+            external_userid=where.external_user or "",
+            since=one.message.sent_at,
+            position=one.position,
+            asked_last_at=one.message.sent_at,
+            is_live=self._live,
+        )
+
+    def _was_answered(self, where: Conversation, one: StoredMessage, wait: ReplyWaitRow) -> bool:
+        """A question from a batch that came late: whether somebody replied before the wait that is open now began."""
+        if self._late is not None and one.position < self._late[1]:
+            self._late[0].messages += 1
+            return True
+        reply = _first_reply(self._uow.session, self._corp, where, one.position)
+        if reply is None or reply.position > wait.position:
+            return False
+        late = self._begun(where, one)
+        self._answer(late, reply.sent_at, reply.sender_id)
+        self._late = (late, reply.position)
+        return True
 
     def _first_step(self, wait: ReplyWaitRow) -> datetime | None:
         if not (self._live and self._rules.is_on and self._rules.steps):
@@ -130,9 +152,9 @@ class _Pass:
         self._uow.session.add(wait)
 
 
-def _first_reply(session: Session, corp: CorpId, where: Conversation, after: int) -> tuple[datetime, str] | None:
+def _first_reply(session: Session, corp: CorpId, where: Conversation, after: int) -> Any:
     found = (
-        select(MESSAGES.c.sent_at, MESSAGES.c.sender_id)
+        select(MESSAGES.c.position, MESSAGES.c.sent_at, MESSAGES.c.sender_id)
         .where(
             MESSAGES.c.corp_id == corp,
             MESSAGES.c.conversation_kind == where.kind.value,
@@ -144,8 +166,7 @@ def _first_reply(session: Session, corp: CorpId, where: Conversation, after: int
         .order_by(MESSAGES.c.position)
         .limit(1)
     )
-    row = session.connection().execute(found).first()
-    return (row.sent_at, row.sender_id) if row is not None else None
+    return session.connection().execute(found).first()
 
 
 def _last_staff(session: Session, corp: CorpId, where: Conversation) -> str:
@@ -155,9 +176,7 @@ def _last_staff(session: Session, corp: CorpId, where: Conversation) -> str:
     return str(session.connection().execute(found).scalar() or "")
 
 
-def _count_days(
-    session: Session, corp: CorpId, talks: dict[Conversation, list[StoredMessage]], zone: ZoneInfo
-) -> None:
+def _count_days(session: Session, corp: CorpId, talks: dict[Conversation, list[StoredMessage]], zone: ZoneInfo) -> None:
     counts: dict[tuple[date, str, str], dict[str, Any]] = {}
     for where, said in talks.items():
         for one in said:

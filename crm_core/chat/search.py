@@ -98,7 +98,7 @@ def _candidates(
         return
     all_of, any_of = _pieces(session, corp, wanted, words, newest)
     found, order = blind.candidates(session, blinder, MESSAGES, all_of=all_of, any_of=any_of)
-    found = found.where(*_conditions(session, corp, wanted))
+    found = found.where(*_conditions(corp, wanted))
     at_once = CANDIDATES_AT_ONCE
     while True:
         part = found if before is None else found.where(order < before)
@@ -133,8 +133,10 @@ def _pieces(
 
 def _sight(session: Session, corp: CorpId, visible: AbstractSet[str]) -> list[str]:
     """Pieces of which every message in sight has one; none when there are too many to ask for."""
-    in_sight = conversations.in_sight(session, corp, TALKS, visible)
-    groups = select(TALKS.c.kind, TALKS.c.key).where(TALKS.c.corp_id == corp, TALKS.c.kind.in_(("group", "kf")), in_sight)
+    in_sight = conversations.in_sight(corp, TALKS, visible)
+    groups = select(TALKS.c.kind, TALKS.c.key).where(
+        TALKS.c.corp_id == corp, TALKS.c.kind.in_(("group", "kf")), in_sight
+    )
     rows = session.connection().execute(groups.limit(MOST_SIGHT + 1)).all()
     if len(rows) > MOST_SIGHT:
         return []
@@ -142,7 +144,7 @@ def _sight(session: Session, corp: CorpId, visible: AbstractSet[str]) -> list[st
     return [blind.of_staff(one) for one in sorted(visible)] + places
 
 
-def _conditions(session: Session, corp: CorpId, wanted: Search) -> list[Any]:
+def _conditions(corp: CorpId, wanted: Search) -> list[Any]:
     found = [MESSAGES.c.corp_id == corp]
     if wanted.kind:
         found.append(MESSAGES.c.kind == wanted.kind)
@@ -152,17 +154,14 @@ def _conditions(session: Session, corp: CorpId, wanted: Search) -> list[Any]:
         found.append(MESSAGES.c.sent_at < wanted.until)
     where = wanted.conversation or (Conversation.group(wanted.chat) if wanted.chat else None)
     if where is not None:
-        found.append(
-            and_(MESSAGES.c.conversation_kind == where.kind.value, MESSAGES.c.conversation_key == where.key)
-        )
+        found.append(and_(MESSAGES.c.conversation_kind == where.kind.value, MESSAGES.c.conversation_key == where.key))
     if wanted.visible is not None:
         found.append(
             exists().where(
                 TALKS.c.corp_id == corp,
                 TALKS.c.kind == MESSAGES.c.conversation_kind,
                 TALKS.c.key == MESSAGES.c.conversation_key,
-                conversations.in_sight(session, corp, TALKS, wanted.visible),
+                conversations.in_sight(corp, TALKS, wanted.visible),
             )
         )
     return found
-

@@ -32,7 +32,7 @@ from crm_core.ports import TextCipher
 MESSAGES: Table = SQLModel.metadata.tables[str(ChatMessageRow.__tablename__)]
 MOST_A_JOB = 500  # messages that a reader gets at once
 MOST_NAMES = 500  # values in one IN list
-INDEX_SECRET = "index"
+INDEX_SECRET = "index"  # noqa: S105 - a name
 
 
 class ChatStore:
@@ -143,10 +143,8 @@ class ChatStore:
         placed = select(MESSAGES.c.position, MESSAGES.c.id).where(
             MESSAGES.c.corp_id == corp, MESSAGES.c.position.between(stored[0].position, stored[-1].position)
         )
-        ids = {position: row_id for position, row_id in uow.session.connection().execute(placed)}
-        blind.add(
-            uow.session, [(ids[one.position], blinder.of_message(corp, one.message)) for one in stored]
-        )
+        ids = {row.position: row.id for row in uow.session.connection().execute(placed)}
+        blind.add(uow.session, [(ids[one.position], blinder.of_message(corp, one.message)) for one in stored])
 
     def _tell(self, uow: UnitOfWork, corp: CorpId, first: int, last: int, *, live: bool) -> None:
         for start in range(first, last + 1, MOST_A_JOB):

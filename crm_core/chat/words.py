@@ -1,6 +1,7 @@
 """What of a text can be searched: its characters and pairs of characters, after spellings are made alike. Pure."""
 
 import functools
+import itertools
 import unicodedata
 
 MOST_PAIRS_ASKED = 24  # pairs of one searched word; more would only cost
@@ -29,7 +30,7 @@ def pieces(text: str) -> set[str]:
     found: set[str] = set()
     for run in alike(text).split():
         found.update(run)
-        found.update(map("".join, zip(run, run[1:], strict=False)))
+        found.update(map("".join, itertools.pairwise(run)))
     return found
 
 
@@ -42,7 +43,7 @@ def pieces_asked(words: tuple[str, ...]) -> set[str]:
     """Which pieces a message must have to hold all these words; it may have them and still not hold the words."""
     found: set[str] = set()
     for word in words:
-        pairs = ["".join(pair) for pair in zip(word, word[1:], strict=False)]
+        pairs = ["".join(pair) for pair in itertools.pairwise(word)]
         step = max(1, -(-len(pairs) // MOST_PAIRS_ASKED))
         found.update(pairs[::step] or word)
     return found

@@ -82,7 +82,9 @@ def _create_watch() -> None:
         sa.Column("told", JSON, nullable=False),
         sa.Column("is_live", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reply_waits")),
-        sa.UniqueConstraint("corp_id", "kind", "key", "position", name=op.f("uq_reply_waits_corp_id_kind_key_position")),
+        sa.UniqueConstraint(
+            "corp_id", "kind", "key", "position", name=op.f("uq_reply_waits_corp_id_kind_key_position")
+        ),
     )
     op.create_index("ix_reply_waits_due", "reply_waits", ["next_at"],
         sqlite_where=sa.text("next_at IS NOT NULL"), postgresql_where=sa.text("next_at IS NOT NULL"))  # fmt: skip

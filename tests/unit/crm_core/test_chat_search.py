@@ -27,7 +27,15 @@ def said(number: int, words: str, *, where: Conversation = WITH_XIAO, by: Party 
     fields = {"source": "archive", "kind": "text", "body": {"content": words}, "seq": number}
     sent_at = FRIDAY_MORNING + timedelta(minutes=number)
     return ChatMessage(
-        **{"msgid": f"m{number}", "conversation": where, "sender": who, "sent_at": sent_at, "text": words, **fields, **more}
+        **{
+            "msgid": f"m{number}",
+            "conversation": where,
+            "sender": who,
+            "sent_at": sent_at,
+            "text": words,
+            **fields,
+            **more,
+        }
     )
 
 
@@ -95,7 +103,10 @@ def test_filters_narrow_alone_and_together(ground: Ground, store: ChatStore) -> 
     assert found(ground, store, "价格", since=FRIDAY_MORNING + timedelta(days=1)) == ["m5"]
     assert found(ground, store, "价格", until=FRIDAY_MORNING + timedelta(minutes=3)) == ["m2", "m1"]
     hour = timedelta(hours=1)
-    assert found(ground, store, since=FRIDAY_MORNING, until=FRIDAY_MORNING + hour, external_user="wm_xiao") == ["m2", "m1"]
+    assert found(ground, store, since=FRIDAY_MORNING, until=FRIDAY_MORNING + hour, external_user="wm_xiao") == [
+        "m2",
+        "m1",
+    ]
     assert found(ground, store, "价格", corp=OTHER_CORP) == ["m1"]
     long_ago = FRIDAY_MORNING - timedelta(days=900)
     assert found(ground, store, "价格", since=long_ago, conversation=WITH_YAN) == ["m3"]
@@ -103,7 +114,9 @@ def test_filters_narrow_alone_and_together(ground: Ground, store: ChatStore) -> 
 
 def test_nobody_finds_what_is_out_of_their_sight(ground: Ground, store: ChatStore) -> None:
     append(ground, store, said(1, "价格"), said(2, "价格", where=WITH_YAN), said(3, "价格", where=GROUP))
-    append(ground, store, said(4, "价格", where=Conversation.internal("zhang", "li"), by=Party(PartyKind.STAFF, "zhang")))
+    append(
+        ground, store, said(4, "价格", where=Conversation.internal("zhang", "li"), by=Party(PartyKind.STAFF, "zhang"))
+    )
     assert found(ground, store, "价格", visible=frozenset({"zhang"})) == ["m1"]
     assert found(ground, store, "价格", visible=frozenset({"li", "zhang"})) == ["m2", "m1"]
     assert found(ground, store, "价格", visible=frozenset({f"s{n}" for n in range(300)} | {"li"})) == ["m2"]
@@ -131,14 +144,20 @@ def test_the_index_holds_no_text(ground: Ground, store: ChatStore) -> None:
     append(ground, store, said(1, "secretword"))
     with ground.reading() as session:
         is_sqlite = session.connection().dialect.name == "sqlite"
-        dump = "SELECT group_concat(hex(block)) FROM chat_words_data" if is_sqlite else "SELECT hashes::text FROM chat_words"
+        dump = (
+            "SELECT group_concat(hex(block)) FROM chat_words_data"
+            if is_sqlite
+            else "SELECT hashes::text FROM chat_words"
+        )
         kept = str(session.execute(text(dump)).scalar())
     assert kept
     assert b"se".hex().upper() not in kept or "secretword" not in kept
     with ground.reading() as session:
         other = ChatStore(open_cipher(KEY), ())
         mine, again = store.blinder(session), other.blinder(session)
-    assert mine and again and mine.hash("价格") == again.hash("价格")
+    assert mine
+    assert again
+    assert mine.hash("价格") == again.hash("价格")
     assert mine.hash("价格") != type(mine)(b"0" * 32).hash("价格")
 
 
