@@ -12,6 +12,7 @@ from sqlmodel import SQLModel
 from bot import checkup, tables, welcome
 from bot.beacons import BeaconRecorder
 from bot.chat_desk import ReadingDesk
+from bot.chat_exports import chat_exports
 from bot.ciphers import open_cipher
 from bot.dispatch import Dispatcher
 from bot.embedders import Ladder
@@ -161,10 +162,10 @@ def build(
     desk = MediaDesk(db, FolderStore(media_folder(settings)), settings)
     meaning = MeaningDesk(db, settings, Ladder(settings.materials))
     results = FolderStore(media_folder(settings) / "tasks")  # apart, so that a result may be deleted by itself
-    task_desk = TaskDesk(db, results, ZoneInfo(settings.worktime.time_zone), BODIES)
     handlers = handler_table(settings, files, engine_of_sop)
     readers = chat_readers(settings)
     chats = ChatStore(open_cipher(settings), [reader.name for reader in readers])
+    task_desk = TaskDesk(db, results, ZoneInfo(settings.worktime.time_zone), {**BODIES, **chat_exports(chats)})
     beacons = BeaconRecorder(db, handlers)
     closers.append(beacons.close)
     inbox, outbox, jobs = (_lease_table(table, settings, db) for table in (INBOX, OUTBOX, JOBS))

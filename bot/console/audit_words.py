@@ -103,10 +103,8 @@ def _sop(verb: str) -> Teller:
 
 def _chat(verb: str) -> Teller:
     def say(entry: AuditEntry, actor: str, thing: str) -> Told:
-        del thing
-        name = str(entry.data.get("name", "")) or entry.object_id
-        part = str(entry.data.get("part", ""))
-        return Told(text=f"{actor}{verb}会话“{name}”", detail=part)
+        first, last = entry.data.get("first"), entry.data.get("last")
+        return Told(text=verb.format(actor=actor, thing=thing), detail=f"第 {first} 到 {last} 条" if last else "")
 
     return say
 
@@ -170,11 +168,11 @@ ACTS: dict[str, tuple[str, Teller]] = {
     "radar.revoked": ("撤销雷达链接", _plain("{actor}撤销了{thing}")),
     "script.approved": ("通过话术", _plain("{actor}通过了{thing}")),
     "script.rejected": ("退回话术", _plain("{actor}退回了{thing}")),
-    "chat.viewed": ("查看会话", _chat("查看了")),
+    "chat.viewed": ("查看会话", _chat("{actor}查看了{thing}的会话")),
     "chat.searched": ("搜索会话", _chat_search),
     "chat.expired": ("到期删除会话消息", _chat_expired),
     "reply.rules": ("修改回复规则", _plain("{actor}修改了回复时效的规则")),
-    "reply.dismissed": ("标记无需回复", _chat("标记为无需回复：")),
+    "reply.dismissed": ("标记无需回复", _chat("{actor}把{thing}的等待标记为无需回复")),
     "doctor.asked": ("运行诊断", _plain("{actor}运行了诊断")),
     "sync.asked": ("开始同步", _plain("{actor}开始了全量同步")),
 }

@@ -1,6 +1,6 @@
 """Conversations as the store's messages tell them: who with whom, how many messages, the last one first."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ from crm_core import customers, groups
 from crm_core.chat.model import Conversation, ConversationKind, PartyKind, StoredMessage
 from crm_core.chat_tables import ChatConversationRow
 from crm_core.errors import NotFound
-from crm_core.ids import CorpId, ExternalUserId
+from crm_core.ids import CorpId
 from crm_core.listing import PAGE_ROWS, Listed, page_of
 
 TALKS: Table = SQLModel.metadata.tables[str(ChatConversationRow.__tablename__)]
@@ -180,18 +180,23 @@ def in_sight(corp: CorpId, talks: Any, visible: AbstractSet[str] | None) -> Colu
 
 def names(session: Session, corp: CorpId, talks: Sequence[Talk]) -> dict[Conversation, str]:
     """What each conversation is called: the customer, or the group."""
-    people = customers.display_names(session, corp, {one.external_user for one in talks if one.external_user})
-    chats = [one.conversation.chat for one in talks if one.conversation.chat]
-    known = groups.names(session, corp, [chat for chat in chats if chat is not None])
+    return titles(session, corp, [one.conversation for one in talks])
+
+
+def titles(session: Session, corp: CorpId, places: Iterable[Conversation]) -> dict[Conversation, str]:
+    """The same for places alone."""
+    wanted = list(places)
+    users = {one.external_user for one in wanted if one.external_user is not None}
+    people = customers.display_names(session, corp, users)
+    known = groups.names(session, corp, [one.chat for one in wanted if one.chat is not None])
     told: dict[Conversation, str] = {}
-    for one in talks:
-        chat = one.conversation.chat
-        if chat is not None:
-            told[one.conversation] = known.get(chat, "") or "未命名的群"
-        elif one.external_user:
-            told[one.conversation] = people.get(ExternalUserId(one.external_user), "") or "未知客户"
+    for one in wanted:
+        if one.chat is not None:
+            told[one] = known.get(one.chat, "") or "未命名的群"
+        elif one.external_user is not None:
+            told[one] = people.get(one.external_user, "") or "未知客户"
         else:
-            told[one.conversation] = "同事之间"
+            told[one] = "同事之间"
     return told
 
 

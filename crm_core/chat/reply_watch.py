@@ -301,7 +301,9 @@ def end(uow: UnitOfWork, corp: CorpId, wait_id: int, *, outcome: str, actor: str
     row.outcome, row.ended_at, row.next_at = outcome, uow.now(), None
     uow.session.add(row)
     if actor:
-        audit.record(uow, corp=corp, actor=actor, act="reply.dismissed", object_kind="chat", object_id=row.key)
+        audit.record(
+            uow, corp=corp, actor=actor, act="reply.dismissed", object_kind="customer", object_id=row.external_userid
+        )
 
 
 def _due_step(row: ReplyWaitRow, whom: str, minutes: int) -> DueStep:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, Table, insert, select
+from sqlalchemy import ColumnElement, Row, Select, Table, func, insert, select
 from sqlmodel import Session, SQLModel
 from sqlmodel import select as select_rows
 
@@ -80,12 +80,25 @@ class ChatStore:
         self, session: Session, corp: CorpId, conversation: Conversation, limit: int, *, before: int | None = None
     ) -> list[StoredMessage]:
         """The newest messages of a conversation, oldest first; those before a position when one is given."""
-        found = _of(corp).where(
-            MESSAGES.c.conversation_kind == conversation.kind.value, MESSAGES.c.conversation_key == conversation.key
-        )
+        found = _of(corp).where(*_in(conversation))
         if before is not None:
             found = found.where(MESSAGES.c.position < before)
         return self._open_all(session, found.order_by(MESSAGES.c.position.desc()).limit(limit))[::-1]
+
+    def next_of(
+        self, session: Session, corp: CorpId, conversation: Conversation, limit: int, *, after: int
+    ) -> list[StoredMessage]:
+        """The messages of a conversation after a position, oldest first."""
+        found = _of(corp).where(*_in(conversation), MESSAGES.c.position > after)
+        return self._open_all(session, found.order_by(MESSAGES.c.position).limit(limit))
+
+    def edges(self, session: Session, corp: CorpId, conversation: Conversation) -> tuple[int, int] | None:
+        """The first and the last position of a conversation; None when it has no messages."""
+        found = select(func.min(MESSAGES.c.position), func.max(MESSAGES.c.position)).where(
+            MESSAGES.c.corp_id == corp, *_in(conversation)
+        )
+        first, last = session.connection().execute(found).one()
+        return None if first is None else (first, last)
 
     def between(
         self, session: Session, corp: CorpId, since: datetime, until: datetime, *, after: int = 0, limit: int = 1000
@@ -206,6 +219,13 @@ class ChatStore:
 
 def _of(corp: CorpId) -> Select[Any]:
     return select(MESSAGES).where(MESSAGES.c.corp_id == corp)
+
+
+def _in(conversation: Conversation) -> tuple[ColumnElement[bool], ...]:
+    return (
+        MESSAGES.c.conversation_kind == conversation.kind.value,
+        MESSAGES.c.conversation_key == conversation.key,
+    )
 
 
 def _take_head(uow: UnitOfWork, corp: CorpId) -> ChatHeadRow:
