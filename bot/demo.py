@@ -47,6 +47,7 @@ def demo(*, host: str, port: int, wecom_port: int, show_callback: bool, play_day
             raise click.ClickException("演示还没有启动过：先运行 make demo")
         click.echo(CALLBACK_FILE.read_text("utf-8").rstrip())
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # told to end while starting: the product ends as well
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     began = time.monotonic()

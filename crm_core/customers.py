@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from crm_core import accounts, identity, outbox, timeline
 from crm_core.clock import from_millis
 from crm_core.config import IdentityPart
-from crm_core.db import UnitOfWork
+from crm_core.db import UnitOfWork, remembered
 from crm_core.erased import is_erased
 from crm_core.errors import InputInvalid, NotFound
 from crm_core.events import (
@@ -225,7 +225,8 @@ _FIND_FOLLOW = select(FollowRow).where(
 def find_follow(session: Session, corp: CorpId, staff: StaffUserId, external_user: ExternalUserId) -> FollowRow | None:
     """The follow between these two, whatever its status."""
     given = {"corp": corp, "staff": staff, "external_user": external_user}
-    return session.exec(_FIND_FOLLOW, params=given).first()
+    key = ("follow", corp, staff, external_user)
+    return remembered(session, key, lambda: session.exec(_FIND_FOLLOW, params=given).first())
 
 
 def is_known(session: Session, corp: CorpId, external_user: ExternalUserId, visible: AbstractSet[str] | None) -> bool:

@@ -216,6 +216,31 @@ class UnitOfWork:
             self._waker.wake(lanes)
 
 
+class ReadingSession(Session):
+    """A session that only reads, for the length of a request: what was found once is not looked up again."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.memory: dict[Hashable, Any] = {}
+
+    def get(self, entity: Any, ident: Any, **options: Any) -> Any:
+        """The row behind a key, or None; asked of the database once."""
+        key = (entity, ident)
+        if key not in self.memory:
+            self.memory[key] = super().get(entity, ident, **options)
+        return self.memory[key]
+
+
+def remembered(session: Session, key: Hashable, find: Callable[[], T]) -> T:
+    """``find()``; once per key while a session only reads, each time where it may write."""
+    if not isinstance(session, ReadingSession):
+        return find()
+    if key not in session.memory:
+        session.memory[key] = find()
+    found: T = session.memory[key]
+    return found
+
+
 UowFactory = Callable[[], UnitOfWork]
 
 
@@ -245,7 +270,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session that only reads; never blocks writers."""
-        with Session(self._reading_engine, expire_on_commit=False) as session:
+        with ReadingSession(self._reading_engine, expire_on_commit=False) as session:
             yield session
 
     def hurry(self) -> None:

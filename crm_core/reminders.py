@@ -77,17 +77,14 @@ def waiting(
     staff: StaffUserId,
     *,
     external_user: ExternalUserId | None = None,
-    until: datetime | None = None,
     limit: int = 50,
 ) -> list[Reminder]:
-    """Open reminders of a staff member, earliest first; those due by ``until`` when it is given."""
+    """Open reminders of a staff member, earliest first."""
     statement = select(ReminderRow).where(
         ReminderRow.corp_id == corp, ReminderRow.staff_userid == staff, ReminderRow.status == OPEN
     )
     if external_user is not None:
         statement = statement.where(ReminderRow.external_userid == external_user)
-    if until is not None:
-        statement = statement.where(ReminderRow.due_at <= until)
     return _views(session, session.exec(statement.order_by(col(ReminderRow.due_at), col(ReminderRow.id)).limit(limit)))
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 from sqlmodel import Session, col, select
 
-from crm_core.db import UnitOfWork
+from crm_core.db import UnitOfWork, remembered
 from crm_core.events import (
     DepartmentCreated,
     DepartmentDeleted,
@@ -109,11 +109,19 @@ def record_department_deleted(event: DepartmentDeleted, uow: UnitOfWork) -> None
         uow.session.delete(row)
 
 
+_FIND_NAMES = select(StaffRow.userid, StaffRow.name).where(
+    StaffRow.corp_id == bindparam("corp"), col(StaffRow.userid).in_(bindparam("userids", expanding=True))
+)
+
+
 def names(session: Session, corp: CorpId, userids: Iterable[str]) -> dict[str, str]:
     """Display names by userid; a member without a known name shows the userid."""
     wanted = set(userids)
-    rows = session.exec(select(StaffRow).where(StaffRow.corp_id == corp, col(StaffRow.userid).in_(wanted)))
-    return {userid: userid for userid in wanted} | {row.userid: row.name or row.userid for row in rows}
+    known: dict[str, str] = remembered(session, ("staff names", corp), dict[str, str])
+    if missing := wanted - known.keys():
+        rows = session.exec(_FIND_NAMES, params={"corp": corp, "userids": list(missing)}).all()
+        known |= {userid: userid for userid in missing} | {userid: name or userid for userid, name in rows}
+    return {userid: known[userid] for userid in wanted}
 
 
 def department_names(session: Session, corp: CorpId) -> list[tuple[int, str]]:
@@ -128,6 +136,10 @@ def department_names(session: Session, corp: CorpId) -> list[tuple[int, str]]:
 
 def departments_above(session: Session, corp: CorpId, staff: StaffUserId) -> frozenset[int]:
     """The departments a member is in and all those above them."""
+    return remembered(session, ("departments above", corp, staff), lambda: _departments_above(session, corp, staff))
+
+
+def _departments_above(session: Session, corp: CorpId, staff: StaffUserId) -> frozenset[int]:
     row = session.get(StaffRow, (corp, staff))
     parents = dict(
         session.exec(select(DepartmentRow.dept_id, DepartmentRow.parent_id).where(DepartmentRow.corp_id == corp)).all()

@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, func, select
 
 from crm_core import staff
-from crm_core.db import UnitOfWork
+from crm_core.db import UnitOfWork, remembered
 from crm_core.errors import NotFound
 from crm_core.ids import CorpId, StaffUserId
 from crm_core.ports import Embedder
@@ -74,6 +74,11 @@ def _row(corp: CorpId, group_id: int, folder_key: str, draft: ScriptDraft, order
 
 def visible_folder_ids(session: Session, corp: CorpId, staff_userid: StaffUserId) -> frozenset[int]:
     """The folders a member sees: the company's, those of their departments and all above, and their own."""
+    key = ("script folders", corp, staff_userid)
+    return remembered(session, key, lambda: _visible_folder_ids(session, corp, staff_userid))
+
+
+def _visible_folder_ids(session: Session, corp: CorpId, staff_userid: StaffUserId) -> frozenset[int]:
     inside = staff.departments_above(session, corp, staff_userid)
     rows = session.exec(
         select(ScriptGroupRow.id).where(
@@ -171,16 +176,6 @@ def recents(session: Session, corp: CorpId, staff: StaffUserId, *, limit: int = 
         .limit(limit)
     )
     return [to_script(row) for row in rows]
-
-
-def use_counts(session: Session, corp: CorpId) -> dict[int, int]:
-    """How often each script was sent, by script id."""
-    rows = session.exec(
-        select(ScriptUseRow.script_id, func.count())
-        .where(ScriptUseRow.corp_id == corp)
-        .group_by(col(ScriptUseRow.script_id))
-    ).all()
-    return dict(rows)
 
 
 class ScriptShelf:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from crm_core import custom_fields, duplicates, group_profile, profile, reminders, timeline
 from crm_core.custom_fields import FieldValue
+from crm_core.db import remembered
 from crm_core.duplicates import Duplicate
 from crm_core.errors import InputInvalid
 from crm_core.ids import ExternalUserId
@@ -102,10 +103,16 @@ def reminder_lines(
     after: datetime | None = None,
 ) -> list[ReminderLine]:
     """Open reminders due by ``until`` and later than ``after``, the earliest first."""
-    found = reminders.waiting(
-        desk.session, desk.corp, desk.staff, external_user=external_user, until=until, limit=MOST_LATER
+    found = remembered(
+        desk.session,
+        ("reminders", desk.corp, desk.staff, external_user),
+        lambda: reminders.waiting(desk.session, desk.corp, desk.staff, external_user=external_user, limit=MOST_LATER),
     )
-    return [reminder_line(desk, item) for item in found if after is None or item.due_at > after]
+    return [
+        reminder_line(desk, item)
+        for item in found
+        if (after is None or item.due_at > after) and (until is None or item.due_at <= until)
+    ]
 
 
 def reminder_line(desk: Desk, item: Reminder) -> ReminderLine:

@@ -7,7 +7,7 @@ from importlib import resources
 from typing import Any
 
 import yaml
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from crm_core import customers, staff, timeline
 from crm_core.db import UnitOfWork
@@ -100,19 +100,6 @@ def todos(
     else:
         statement = statement.order_by(col(StepRunRow.due_at).desc())
     return _todos(session, corp, session.exec(statement.limit(limit)).all())
-
-
-def open_todo_count(session: Session, corp: CorpId, staff_userid: StaffUserId) -> int:
-    """How many todos wait for the staff member."""
-    return session.exec(
-        select(func.count())
-        .select_from(StepRunRow)
-        .where(
-            StepRunRow.corp_id == corp,
-            StepRunRow.staff_userid == staff_userid,
-            StepRunRow.status == StepState.DUE.value,
-        )
-    ).one()
 
 
 def get_todo(session: Session, corp: CorpId, staff_userid: StaffUserId, todo_id: int) -> Todo:

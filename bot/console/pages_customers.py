@@ -17,12 +17,14 @@ from crm_core.duplicates import Merge
 from crm_core.ids import ExternalUserId
 from crm_core.profile import CustomerProfile, FollowView
 from materials import radar_rules
+from materials.radar_rules import InterestPoint
 from sidebar.sentences import FILTERS, tell
 from tagging import holders
 from tagging import service as tagging
 from tagging.model import CustomerTagView, TagGroupView
 
 TIMELINE_ROWS = 20
+POINT_ROWS = 10
 
 
 def ask_of(sight: Sight) -> Ask:
@@ -60,6 +62,7 @@ class CustomerCard:
     fields: tuple[FieldValue, ...]
     merges: tuple[Merge, ...]
     interest: int
+    points: tuple[InterestPoint, ...]
 
     @property
     def name(self) -> str:
@@ -81,6 +84,7 @@ def card_of(sight: Sight, external_user: ExternalUserId) -> CustomerCard:
         fields=tuple(custom_fields.values_of(sight.session, sight.corp, external_user)),
         merges=tuple(duplicates.merges_of(sight.session, sight.corp, external_user)),
         interest=radar_rules.interest(sight.session, sight.corp, external_user),
+        points=tuple(radar_rules.points_of(sight.session, sight.corp, external_user, limit=POINT_ROWS)),
         can_tag=any(one.status == "active" for one in seen),
     )
 

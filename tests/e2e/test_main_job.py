@@ -191,8 +191,8 @@ def test_the_demo_is_one_command(tmp_path: Path) -> None:
     environment = {"PYTHONPATH": str(Path.cwd()), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
     demo = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
-        wait_for((tmp_path / "var/demo/callback.env").exists, seconds=20, what="the demo's callback file")
-        wait_for(lambda: _live_codes(wecom_port) == 3, seconds=30, what="live codes")
+        wait_for((tmp_path / "var/demo/callback.env").exists, seconds=60, what="the demo's callback file")
+        wait_for(lambda: _live_codes(wecom_port) == 3, seconds=60, what="live codes")
         shown = subprocess.run(
             [sys.executable, "-m", "bot", "demo", "--show-callback"],
             cwd=tmp_path, env=environment, capture_output=True, text=True, check=True,
@@ -208,6 +208,21 @@ def test_the_demo_is_one_command(tmp_path: Path) -> None:
         demo.terminate()
         demo.communicate(timeout=30)
     assert demo.returncode == 0
+
+
+def test_a_demo_ended_while_it_starts_leaves_nothing_running(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "bot", "demo", "--port", str(free_port()), "--wecom-port", str(free_port())]
+    environment = {"PYTHONPATH": str(Path.cwd()), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    demo = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL)
+    wait_for(lambda: _children(demo.pid), seconds=60, what="the product's process")
+    (child, *_) = _children(demo.pid)
+    demo.terminate()
+    assert demo.wait(60) == 0
+    wait_for(lambda: not Path(f"/proc/{child}").exists(), seconds=30, what="the product's end")
+
+
+def _children(pid: int) -> list[int]:
+    return [int(found) for found in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _live_codes(port: int) -> int:

@@ -43,7 +43,6 @@ def test_a_reminder_is_set_once_and_listed_by_its_time(ground: Ground) -> None:
     assert set_one(ground) == first
     set_one(ground, hours=1, key="k2", note="先打电话")
     assert waiting(ground) == ["先打电话", "问量房"]
-    assert waiting(ground, until=ground.clock.now() + timedelta(minutes=90)) == ["先打电话"]
     with ground.reading() as session:
         assert reminders.waiting(session, CORP, LI) == []
         assert reminders.waiting(session, OTHER_CORP, ZHANG) == []

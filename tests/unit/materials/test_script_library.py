@@ -6,6 +6,7 @@ from crm_core.errors import InputInvalid, NotFound
 from crm_core.ids import CorpId, StaffUserId
 from materials import service
 from materials.model import parse_folder
+from materials.script_statistics import usage
 from materials.tables import ScriptRow
 from tests.fakes import FrozenClock, SilentWaker
 
@@ -77,7 +78,7 @@ def test_a_use_counts_once_per_key_and_recents_follow(db):
             uow.commit()
         db.clock.move(minutes=1)
     with db.reading() as session:
-        assert service.use_counts(session, CORP) == {first.id: 1, second.id: 1}
+        assert [one.sends for one in usage(session, CORP, [first.id, second.id]).values()] == [1, 1]
         assert [script.id for script in service.recents(session, CORP, ZHANG)] == [second.id, first.id]
         assert service.recents(session, CORP, StaffUserId("lisi")) == []
 

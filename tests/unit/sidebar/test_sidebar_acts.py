@@ -9,6 +9,7 @@ from sqlmodel import select
 from crm_core import reminders, timeline
 from crm_core.tables import AuditRow, OutboxRow
 from materials import service as materials
+from materials.script_statistics import usage
 from sop import service as sop
 from tagging import service as tagging
 from tests.sidebar_house import CHEN, CORP, TAGS, WANG, ZHANG, ZHAO
@@ -47,7 +48,7 @@ def test_a_sent_script_is_told_once(house, client, token):
     assert house.kinds(WANG).count("message.sent") == 1
     with house.db.reading() as session:
         entry = timeline.read(session, CORP, WANG, kinds=("message.",))[0]
-        assert materials.use_counts(session, CORP) == {body["script_id"]: 1}
+        assert usage(session, CORP, [body["script_id"]])[body["script_id"]].sends == 1
     assert len(entry.data["preview"]) == 40
     assert entry.data["edited"] is True
     shown = client.get(f"/sidebar/customers/{WANG}/timeline").get_data(as_text=True)

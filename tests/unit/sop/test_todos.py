@@ -36,8 +36,8 @@ def test_a_todo_is_filled_in_and_counted(desk: Desk, ground: Ground, todo: servi
         staff.apply_staff(uow, CORP, StaffFacts(userid=ZHANG, name="张三"))
     with ground.reading() as session:
         assert service.get_todo(session, CORP, ZHANG, todo.id).message["text"] == "小测试您好，我是张三"
-        assert service.open_todo_count(session, CORP, ZHANG) == 1
-        assert service.open_todo_count(session, CORP, LI) == 0
+        assert [one.id for one in service.todos(session, CORP, ZHANG)] == [todo.id]
+        assert service.todos(session, CORP, LI) == []
 
 
 def test_a_sent_todo_is_told_once_and_settled_for_good(desk: Desk, ground: Ground, todo: service.Todo) -> None:
@@ -45,7 +45,7 @@ def test_a_sent_todo_is_told_once_and_settled_for_good(desk: Desk, ground: Groun
         assert settle(ground, todo.id, StepState.SENT).status == "sent"
     with ground.reading() as session:
         entries = [entry for entry in timeline.read(session, CORP, XIAO) if entry.kind == "sop.sent"]
-        assert service.open_todo_count(session, CORP, ZHANG) == 0
+        assert service.todos(session, CORP, ZHANG) == []
     assert [entry.data["title"] for entry in entries] == ["标题 a"]
     with pytest.raises(Conflict):
         settle(ground, todo.id, StepState.SKIPPED, "改主意了")

@@ -112,6 +112,7 @@ def test_a_rule_tags_and_scores_once(shop: Shop) -> None:
         ("常客", 7, "打开《2026 秋季案例》2 次"),
         ("打开过素材", 2, "打开《2026 秋季案例》1 次"),
     }
+    assert "打开《2026 秋季案例》2 次" in text(admin, f"/console/customers/{shop.customer}")
     assert [(mark.status, mark.source) for mark in marks] == [("set", "rule")]
     assert told[0].data["tags"] == [tag.name]
     page = text(admin, "/console/radar/rules")
