@@ -9,7 +9,7 @@ from bot.console.list_specs import WAITS
 from bot.console.list_state import ListState
 from bot.console.pages_chats import staff_choices, url_of
 from bot.console.room import SURFACE, room
-from bot.console.views import page, told, visitor
+from bot.console.views import page, visitor
 from crm_core import staff
 from crm_core.chat import conversations, reply_report, reply_rules, reply_watch
 from crm_core.chat.reply_report import Period, StaffFigures, WaitFilter
@@ -117,7 +117,7 @@ def dismiss_wait(wait_id: int) -> ResponseReturnValue:
         if reply_report.wait(sight.session, sight.corp, wait_id, sight.visible) is None:
             raise NotFound("没有这条等待，或者您没有查看权限")
         reply_watch.end(uow, sight.corp, wait_id, outcome=reply_watch.DISMISSED, actor=sight.who.actor)
-    return told("已标记为无需回复", "list-changed")
+    return "", 204, {"HX-Refresh": "true"}
 
 
 @page("/replies/rules", permission="replies.read")

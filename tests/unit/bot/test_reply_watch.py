@@ -273,9 +273,7 @@ def test_another_key_takes_over_batch_by_batch(
         open_cipher(both.model_copy(update={"secret_key": Settings(secret_key="x" * 40).secret_key})), ()
     )  # type: ignore[arg-type]
     with ground.reading() as session:
-        assert [one.message.text for one in search.find(session, only_new, CORP, Search(words="句")).items][
-            0
-        ] == "第5句"
+        assert search.find(session, only_new, CORP, Search(words="句")).items[0].message.text == "第5句"
         assert resealing.place(session, cipher) == 0
         assert resealing.total(session) == 5
 
