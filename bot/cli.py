@@ -19,6 +19,7 @@ LAZY = {
     "keys": "bot.cli_keys:keys",
     "role": "bot.cli_role:role",
     "seed": "bot.cli_seed:seed",
+    "eval": "bot.cli_eval:evaluate",
 }
 
 

@@ -13,6 +13,8 @@ from bot import checkup, tables, welcome
 from bot.beacons import BeaconRecorder
 from bot.chat_desk import ReadingDesk
 from bot.chat_exports import chat_exports
+from bot.chat_tag_desk import ChatTagDesk
+from bot.chat_tag_tasks import task_bodies as chat_tag_task_bodies
 from bot.ciphers import open_cipher
 from bot.dispatch import Dispatcher
 from bot.embedders import Ladder
@@ -93,6 +95,8 @@ from sop.engine import SopEngine
 from sop.handlers import SopReactions
 from tagging import changes as tagging_changes
 from tagging import handlers as tagging_handlers
+from tagging import suggestions as tag_suggestions
+from tagging.chat_reader import MEANING_LANE, ChatTagReader
 from tagging.rules import RuleDesk
 
 INBOX = SQLModel.metadata.tables[str(tables.InboxRow.__tablename__)]
@@ -118,6 +122,7 @@ class House:
     meaning: MeaningDesk
     beacons: BeaconRecorder
     chats: ChatStore
+    chat_tags: ChatTagDesk
     tasks: TaskDesk
     closers: tuple[Callable[[], None], ...] = ()
 
@@ -148,9 +153,7 @@ def build(
     clock = clock or make_clock(settings)
     redis_client = open_redis(settings)
     hub = WakeHub(wake_links(settings, redis_client, var_folder(settings)))
-    engine = open_engine(settings.database.url, pool_size=settings.database.pool_size)
-    turn = WriteTurn(Path(make_url(settings.database.url).database or "")) if engine.dialect.name == "sqlite" else None
-    db = Database(engine, clock, hub, work_clock, turn)
+    db, turn = _open_database(settings, clock, hub, work_clock)
     closers: list[Callable[[], None]] = []
     if gateways is None:
         shared: SharedState | None = RedisState(redis_client) if redis_client is not None else None
@@ -161,18 +164,19 @@ def build(
     engine_of_sop = SopEngine(settings)
     desk = MediaDesk(db, FolderStore(media_folder(settings)), settings)
     meaning = MeaningDesk(db, settings, Ladder(settings.materials))
-    results = FolderStore(media_folder(settings) / "tasks")  # apart, so that a result may be deleted by itself
     handlers = handler_table(settings, files, engine_of_sop)
-    readers = chat_readers(settings)
+    tag_reader = ChatTagReader({corp.corp_id: AppKey(corp.contact_app) for corp in settings.corps})
+    readers = chat_readers(settings, tag_reader)
     chats = ChatStore(open_cipher(settings), [reader.name for reader in readers])
-    task_desk = TaskDesk(db, results, ZoneInfo(settings.worktime.time_zone), {**BODIES, **chat_exports(chats)})
+    chat_tags = ChatTagDesk(db, chats, tag_reader, meaning.ladder)
+    task_desk = _task_desk(settings, db, chats, chat_tags)
     beacons = BeaconRecorder(db, handlers)
     closers.append(beacons.close)
     inbox, outbox, jobs = (_lease_table(table, settings, db) for table in (INBOX, OUTBOX, JOBS))
     examine = checkup.job_body(settings, db, gateways, receive_ids, meaning.ladder)
     tables_of_work = (inbox, outbox, jobs)
     bodies = job_bodies(settings, db, gateways, files, engine_of_sop, desk, meaning, task_desk, examine, tables_of_work)
-    bodies = {**bodies, **ReplyDesk(db, settings, chats).bodies()}
+    bodies = {**bodies, **chat_tags.bodies(), **ReplyDesk(db, settings, chats).bodies()}
     unit_bodies: dict[str, UnitBody] = {READ_JOB: ReadingDesk(chats, readers).read}
     house = House(
         settings=settings,
@@ -191,11 +195,26 @@ def build(
         meaning=meaning,
         beacons=beacons,
         chats=chats,
+        chat_tags=chat_tags,
         tasks=task_desk,
         closers=tuple(closers),
     )
     hub.start()
     return house
+
+
+def _open_database(
+    settings: Settings, clock: Clock, hub: WakeHub, work_clock: WorkClock | None
+) -> tuple[Database, WriteTurn | None]:
+    engine = open_engine(settings.database.url, pool_size=settings.database.pool_size)
+    turn = WriteTurn(Path(make_url(settings.database.url).database or "")) if engine.dialect.name == "sqlite" else None
+    return Database(engine, clock, hub, work_clock, turn), turn
+
+
+def _task_desk(settings: Settings, db: Database, chats: ChatStore, chat_tags: ChatTagDesk) -> TaskDesk:
+    results = FolderStore(media_folder(settings) / "tasks")  # apart, so that a result may be deleted by itself
+    bodies = {**BODIES, **chat_tag_task_bodies(chat_tags), **chat_exports(chats)}
+    return TaskDesk(db, results, ZoneInfo(settings.worktime.time_zone), bodies)
 
 
 def urgent_handler_table(settings: Settings) -> HandlerTable:
@@ -225,12 +244,13 @@ def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine) -
         CustomerFetched: (
             files.record_fetched,
             tagging_handlers.record_fetched,
+            tag_suggestions.note_fetched,
             rules.on_fetched,
             contact_ways.offer_remark,
             sop.start_waiting,
         ),
         ContactWayCreated: (contact_ways.record_made,),
-        TagsMarked: (tagging_handlers.settle_marks,),
+        TagsMarked: (tagging_handlers.settle_marks, tag_suggestions.note_marked),
         OutboundFinished: (
             welcome.record_outcome,
             contact_ways.record_not_made,
@@ -255,9 +275,9 @@ def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine) -
     }
 
 
-def chat_readers(settings: Settings) -> tuple[ChatReader, ...]:
+def chat_readers(settings: Settings, tags: ChatTagReader) -> tuple[ChatReader, ...]:
     """Who makes something of every chat message."""
-    return (ReplyWatch(settings.worktime),)
+    return (tags, ReplyWatch(settings.worktime))
 
 
 def _of_the_directory() -> HandlerTable:
@@ -332,6 +352,7 @@ def _loops(
         loop("outbox-media", outbox, ("media",), send, 1, 2),
         loop("jobs", jobs, ("default",), run_jobs, 1, 1),
         loop("chat", jobs, (CHAT_LANE,), run_jobs, 1, 1),
+        loop("meaning", jobs, (MEANING_LANE,), run_jobs, 1, 1),
         loop("tasks", jobs, ("task",), run_jobs, 1, 1),
     )
 
