@@ -192,6 +192,13 @@ class RadarPart(Part):
     poster_font: str = ""
 
 
+class KfPart(Part):
+    """微信客服 and the words that ask for a person."""
+
+    threshold: float = Field(0.55, ge=0.2, le=1)
+    person_words: tuple[str, ...] = ("人工", "真人", "转人工", "人工客服", "人工服务", "找客服", "转接客服")
+
+
 class DemoPart(Part):
     """Only ``scrm demo`` switches this on."""
 
@@ -260,6 +267,7 @@ class Settings(BaseSettings):
     sop: SopPart = SopPart()
     materials: MaterialsPart = MaterialsPart()
     radar: RadarPart = RadarPart()
+    kf: KfPart = KfPart()
     demo: DemoPart = DemoPart()
     corps: tuple[CorpPart, ...] = ()
     secret_key: SecretStr = SecretStr("")
