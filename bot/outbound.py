@@ -1,18 +1,14 @@
 """What each kind of outbox row does at WeCom, and the event that tells of it."""
 
-import threading
-import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
 
-from bot.media_desk import MediaDesk
+from bot.outbound_call import Call, Done
+from bot.outbound_kf import KF_PERFORMERS
 from crm_core import customers, outbox
-from crm_core.db import Database
 from crm_core.errors import InputInvalid, NotReady, ScrmError, WeComError, WeComRefused
 from crm_core.events import (
     ContactWayCreated,
@@ -26,7 +22,7 @@ from crm_core.events import (
 )
 from crm_core.ids import AppKey, ChatId, CorpId, ExternalUserId, StaffUserId, TagId, WelcomeCode
 from crm_core.messages import NICKNAME, parse_message, with_nickname
-from crm_core.ports import ContactWayMade, ContactWayRequest, CustomerFacts, OutboundMessage, WeComGateway
+from crm_core.ports import ContactWayMade, ContactWayRequest, OutboundMessage
 from materials.radar_model import LinkTarget
 from materials.sending import ResolvedMessage
 
@@ -229,6 +225,7 @@ PERFORMERS: dict[str, Callable[[Call], Done]] = {
     outbox.EDIT_TAG.name: _edit_tag,
     outbox.DELETE_TAGS.name: _delete_tags,
     outbox.UPLOAD_MEDIA.name: _upload_media,
+    **KF_PERFORMERS,
 }
 
 LOST_ANSWER_QUERIES: dict[str, Callable[[Call], Done | None]] = {

@@ -18,6 +18,7 @@ from bot.embedders import Ladder
 from bot.handler_runs import HANDLER_RUN, again_with
 from bot.job_bodies import job_bodies
 from bot.jobs import JobBody, JobRunner, UnitBody
+from bot.kf_desk import KfDesk
 from bot.meaning_desk import MeaningDesk
 from bot.media_desk import MediaDesk
 from bot.media_store import FolderStore
@@ -62,6 +63,11 @@ from crm_core.events import (
     GroupCreated,
     GroupDismissed,
     GroupFetched,
+    KfAccountsAuthorised,
+    KfCustomersFetched,
+    KfHasNews,
+    KfMoved,
+    KfSent,
     MediaUploaded,
     OutboundFinished,
     RadarForwarded,
@@ -80,11 +86,13 @@ from crm_core.events import (
     TransferFailed,
 )
 from crm_core.ids import AppKey, CorpId
+from crm_core.kf.accounts import LANE as KF_LANE
 from crm_core.lease import Backoff, LeaseTable
 from crm_core.outbox import JOBS, OUTBOX
 from crm_core.ports import Gateways
 from crm_core.turn import WriteTurn
 from materials import media, radar, radar_handlers, renames
+from materials.service import ScriptShelf
 from sop import handlers as sop_handlers
 from sop.engine import SopEngine
 from sop.handlers import SopReactions
@@ -116,6 +124,7 @@ class House:
     beacons: BeaconRecorder
     chats: ChatStore
     tasks: TaskDesk
+    kf: KfDesk
     closers: tuple[Callable[[], None], ...] = ()
 
     def workers(self) -> WorkerPool:
@@ -160,15 +169,17 @@ def build(
     meaning = MeaningDesk(db, settings, Ladder(settings.materials))
     results = FolderStore(media_folder(settings) / "tasks")  # apart, so that a result may be deleted by itself
     task_desk = TaskDesk(db, results, ZoneInfo(settings.worktime.time_zone), BODIES)
-    handlers = handler_table(settings, files, engine_of_sop)
     readers = chat_readers(settings)
     chats = ChatStore(open_cipher(settings), [reader.name for reader in readers])
+    kf = KfDesk(db, settings, gateways, chats, ScriptShelf(meaning.ladder.when_loaded))
+    handlers = handler_table(settings, files, engine_of_sop, kf)
     beacons = BeaconRecorder(db, handlers)
     closers.append(beacons.close)
     inbox, outbox, jobs = (_lease_table(table, settings, db) for table in (INBOX, OUTBOX, JOBS))
     examine = checkup.job_body(settings, db, gateways, receive_ids, meaning.ladder)
     tables_of_work = (inbox, outbox, jobs)
     bodies = job_bodies(settings, db, gateways, files, engine_of_sop, desk, meaning, task_desk, examine, tables_of_work)
+    bodies = {**bodies, **kf.bodies()}
     unit_bodies: dict[str, UnitBody] = {READ_JOB: ReadingDesk(chats, readers).read}
     house = House(
         settings=settings,
@@ -188,6 +199,7 @@ def build(
         beacons=beacons,
         chats=chats,
         tasks=task_desk,
+        kf=kf,
         closers=tuple(closers),
     )
     hub.start()
@@ -200,7 +212,7 @@ def urgent_handler_table(settings: Settings) -> HandlerTable:
     return {FollowStarted: (greeting.offer_welcome,), FollowHalfStarted: (greeting.offer_welcome,)}
 
 
-def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine) -> HandlerTable:
+def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine, kf: KfDesk) -> HandlerTable:
     """Who reacts to what. The order is for reading only; no handler may rely on it."""
     notices, sop, watch = NoticeDesk(settings), SopReactions(engine), RadarDesk(settings)
     rules = RuleDesk(ZoneInfo(settings.worktime.time_zone))
@@ -234,7 +246,13 @@ def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine) -
             tagging_changes.settle,
             media.record_not_uploaded,
             watch.record_greeting,
+            kf.record_not_done,
         ),
+        KfHasNews: (kf.on_news,),
+        KfAccountsAuthorised: (kf.on_authorised,),
+        KfSent: (kf.record_sent,),
+        KfMoved: (kf.record_moved,),
+        KfCustomersFetched: (kf.record_customers,),
         MediaUploaded: (media.record_uploaded,),
         **dict.fromkeys((TagCreated, TagUpdated, TagsShuffled), (tagging_handlers.ask_library,)),
         TagDeleted: (tagging_handlers.record_deleted,),
@@ -326,8 +344,10 @@ def _loops(
         loop("outbox-welcome", outbox, ("welcome",), send, 10, counts.welcome_threads),
         loop("outbox", outbox, ("default", "message"), send, 8, counts.outbox_threads),
         loop("outbox-single", outbox, ("single",), send, 1, 1),
+        loop("outbox-kf", outbox, (KF_LANE,), send, 8, 1),
         loop("outbox-media", outbox, ("media",), send, 1, 2),
         loop("jobs", jobs, ("default",), run_jobs, 1, 1),
+        loop("kf", jobs, (KF_LANE,), run_jobs, 1, 2),
         loop("chat", jobs, (CHAT_LANE,), run_jobs, 1, 1),
         loop("tasks", jobs, ("task",), run_jobs, 1, 1),
     )

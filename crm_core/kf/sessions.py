@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from crm_core.db import UnitOfWork
 from crm_core.errors import NotFound
@@ -49,6 +49,27 @@ def heard(uow: UnitOfWork, corp: CorpId, open_kfid: str, external_user: str, at:
     uow.session.add(row)
     uow.session.flush()
     return _talk(row)
+
+
+def heard_of(uow: UnitOfWork, corp: CorpId, open_kfid: str, external_user: str, at: datetime) -> Talk:
+    """A session that we learn of otherwise than by a message: it was begun before we read."""
+    row = KfSessionRow(corp_id=corp, open_kfid=open_kfid, external_userid=external_user, opened_at=at)
+    return _kept(uow, row)
+
+
+def busy(session: Session, corp: CorpId, open_kfid: str) -> dict[str, int]:
+    """How many customers each servicer has now."""
+    rows = session.exec(
+        select(KfSessionRow.servicer, func.count())
+        .where(
+            KfSessionRow.corp_id == corp,
+            KfSessionRow.open_kfid == open_kfid,
+            KfSessionRow.standing == int(Standing.HUMAN),
+            col(KfSessionRow.ended_at).is_(None),
+        )
+        .group_by(KfSessionRow.servicer)
+    )
+    return dict(rows.all())
 
 
 def current(uow: UnitOfWork, corp: CorpId, open_kfid: str, external_user: str) -> Talk | None:
@@ -125,21 +146,6 @@ def rate(uow: UnitOfWork, corp: CorpId, external_user: str, session_id: int, sco
     row.rating, row.rated_at = score, at
     uow.session.add(row)
     return True
-
-
-def last_ended(uow: UnitOfWork, corp: CorpId, open_kfid: str, external_user: str) -> int | None:
-    """The id of the session that ended last."""
-    return uow.session.exec(
-        select(KfSessionRow.id)
-        .where(
-            KfSessionRow.corp_id == corp,
-            KfSessionRow.open_kfid == open_kfid,
-            KfSessionRow.external_userid == external_user,
-            col(KfSessionRow.ended_at).is_not(None),
-        )
-        .order_by(col(KfSessionRow.id).desc())
-        .limit(1)
-    ).first()
 
 
 def end_quiet(uow: UnitOfWork, limit: int = 500) -> int:
