@@ -488,14 +488,14 @@ class TagsFetched(OutboundFinished):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KfSent(OutboundFinished):
-    """A message of ours to a customer of 微信客服 was taken (errcode 0), or WeCom's rules forbid it (95001, 95002, 95018)."""
+    """Our message to a customer of 微信客服 was taken (errcode 0), or the rules forbid it (95001, 95002, 95018)."""
 
     errcode: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KfMoved(OutboundFinished):
-    """Where a session of 微信客服 stands after we asked to hand it on. msg_code: for one message about it, "" when none."""
+    """Where a session of 微信客服 stands after we asked to hand it on. msg_code: for one message about it, or ""."""
 
     standing: int
     servicer: str = ""

@@ -22,7 +22,31 @@ COVER_SHARE = 0.9  # the words are there, but said otherwise
 KEYWORD_BASE = 0.6  # a keyword of three characters and more stands in the question
 LEAST_KEYWORD = 3
 STOP = frozenset(
-    "你们 我们 请问 一下 这个 那个 什么 怎么 怎样 如何 可以 能不能 有没有 是不是 需要 想问 问一下 知道 现在 家里 吗 呢 你好 您好 老板".split()
+    [
+        "你们",
+        "我们",
+        "请问",
+        "一下",
+        "这个",
+        "那个",
+        "什么",
+        "怎么",
+        "怎样",
+        "如何",
+        "可以",
+        "能不能",
+        "有没有",
+        "是不是",
+        "需要",
+        "想问",
+        "问一下",
+        "知道",
+        "现在",
+        "家里",
+        "你好",
+        "您好",
+        "老板",
+    ]
 )
 
 

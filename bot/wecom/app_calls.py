@@ -14,7 +14,7 @@ class AppCalls:
     agent_id: int
 
     def update_card(self, staff: Sequence[StaffUserId], response_code: str, said: str) -> None:
-        """Put ``said`` on the buttons of a card. Raises: WeComRefused (60140: the code was used), the WeComError family."""
+        """Put ``said`` on the buttons of a card. Raises: WeComRefused (60140: used), the WeComError family."""
         body: dict[str, Any] = {
             "userids": list(staff),
             "agentid": self.agent_id,

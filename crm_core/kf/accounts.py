@@ -160,7 +160,7 @@ def _ring(uow: UnitOfWork, row: KfAccountRow, *, key: str, token: str, received_
 
 
 def begin_sync(uow: UnitOfWork, corp: CorpId, open_kfid: str, *, owner: str) -> SyncTurn | None:
-    """Take the right to read. None: nothing was rung since the last reading, or somebody else reads and will look again."""
+    """Take the right to read. None: no bell since the last reading, or somebody else reads and looks again."""
     row = _taken(uow, corp, open_kfid)
     is_held = row.sync_owner not in {"", owner} and row.sync_until is not None and row.sync_until > uow.now()
     if row.rung == row.heard or is_held:

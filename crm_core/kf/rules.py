@@ -118,7 +118,7 @@ class Decision:
 
 
 def wants_person(text: str, menu_id: str, words: Iterable[str]) -> bool:
-    """Whether a customer asks for a person: by the menu, or in a short text. Words of two characters must be all of it."""
+    """Whether a customer asks for a person: by the menu, or in a short text. A word of two must be all of it."""
     if menu_id == PERSON_CLICK:
         return True
     said = _BLANKS.sub("", text)
@@ -147,17 +147,6 @@ def decide(
     """What to do about one message of a customer. confidence: of the best script, None when there is none."""
     if standing in {Standing.POOL, Standing.HUMAN}:
         return Decision(Step.NOTHING)
-    why = _needs_people(left, is_bot_on, asks_person, is_text, confidence, threshold)
-    if why is None:
-        return Decision(Step.ANSWER)
-    if is_open:
-        return Decision(Step.HAND_OVER, why)
-    return Decision(Step.AWAY if left else Step.NOTHING, why)
-
-
-def _needs_people(
-    left: int, is_bot_on: bool, asks_person: bool, is_text: bool, confidence: float | None, threshold: float
-) -> Why | None:
     checks = (
         (asks_person, Why.ASKED),
         (not is_bot_on, Why.BOT_OFF),
@@ -165,4 +154,9 @@ def _needs_people(
         (not is_text, Why.UNREADABLE),
         (confidence is None or confidence < threshold, Why.UNSURE),
     )
-    return next((why for holds, why in checks if holds), None)
+    why = next((why for holds, why in checks if holds), None)
+    if why is None:
+        return Decision(Step.ANSWER)
+    if is_open:
+        return Decision(Step.HAND_OVER, why)
+    return Decision(Step.AWAY if left else Step.NOTHING, why)

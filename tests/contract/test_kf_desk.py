@@ -4,9 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from bot.worker import drain
 from crm_core.chat.model import Conversation, PartyKind
-from crm_core.ids import CorpId
 from crm_core.kf import accounts, session_lists
 from crm_core.kf.accounts import AccountForm
 from crm_core.kf.rules import Standing
@@ -103,11 +101,11 @@ def kf(product: InProcess) -> Kf:
 
 
 def test_the_customer_is_greeted_answered_and_the_bot_takes_the_session(kf: Kf) -> None:
-    assert [one["text"]["content"] for one in kf.shown()] == [accounts.DEFAULT_WELCOME]
+    assert [one["body"]["content"] for one in kf.shown()] == [accounts.DEFAULT_WELCOME]
     kf.says(PRICE)
     answer = kf.shown()[-1]
     assert answer["msgtype"] == "msgmenu"
-    assert "意向金" in answer["msgmenu"]["head_content"]
+    assert "意向金" in answer["body"]["head_content"]
     assert (kf.standing(), kf.sessions()[0].standing, kf.sessions()[0].answers) == (1, Standing.BOT, 1)
     assert [who for who, _ in kf.transcript()] == ["robot", "customer", "robot"]
     assert kf.sessions()[0].customer_name == "夜猫子"
@@ -116,7 +114,7 @@ def test_the_customer_is_greeted_answered_and_the_bot_takes_the_session(kf: Kf) 
 def test_a_person_is_asked_for_answers_ends_and_is_rated(kf: Kf) -> None:
     kf.says("转人工")
     assert (kf.standing(), kf.sessions()[0].standing) == (2, Standing.POOL)
-    assert "转接人工" in kf.shown()[-1]["text"]["content"]
+    assert "转接人工" in kf.shown()[-1]["body"]["content"]
     pair = {"external_userid": kf.customer}
     kf.product.clock.advance(seconds=90)
     kf.act("kf_accept", userid="zhou-min", **pair)
@@ -130,10 +128,10 @@ def test_a_person_is_asked_for_answers_ends_and_is_rated(kf: Kf) -> None:
     kf.act("kf_end", **pair)
     kf.ring()
     kf.product.work()
-    menu = kf.shown()[-1]["msgmenu"]
+    menu = kf.shown()[-1]["body"]
     assert [one["click"]["content"] for one in menu["list"]] == ["满意", "一般", "不满意"]
     kf.says("满意", menu_id=menu["list"][0]["click"]["id"])
-    assert kf.shown()[-1]["text"]["content"].startswith("感谢")
+    assert kf.shown()[-1]["body"]["content"].startswith("感谢")
     (ended,) = kf.sessions()
     assert (ended.standing, ended.rating) == (Standing.ENDED, 3)
     kf.says(PRICE)
@@ -152,14 +150,14 @@ def test_a_servicer_on_duty_is_given_the_session(kf: Kf) -> None:
     set_account(kf.product, kf.open_kfid, reception="assign")
     kf.says("转人工")
     assert (kf.standing(), kf.sessions()[0].servicer) == (3, "LiNa")
-    assert "转接人工" in kf.shown()[-1]["text"]["content"]
+    assert "转接人工" in kf.shown()[-1]["body"]["content"]
 
 
 def test_at_night_the_hours_are_told_once_an_hour(kf: Kf) -> None:
     kf.product.clock.advance(hours=14)  # midnight in Shanghai
     kf.says("火星上的氧气浓度是多少")
     kf.says("木星呢")
-    assert [one["text"]["content"] for one in kf.shown()[1:]] == ["人工时间：周一、周二、周三、周四、周五 08:30–21:30"]
+    assert [one["body"]["content"] for one in kf.shown()[1:]] == ["人工时间：周一、周二、周三、周四、周五 08:30–21:30"]
     assert kf.standing() == 0
     kf.says(PRICE)
     assert kf.shown()[-1]["msgtype"] == "msgmenu", "the bot answers at night as well"
@@ -185,7 +183,7 @@ def test_a_sixth_message_is_refused_and_goes_to_people(kf: Kf) -> None:
     talk = kf.sessions()[0]
     assert (talk.standing, talk.why, kf.standing()) == (Standing.POOL, "used_up", 2)
     assert "5 条" in talk.problem
-    assert "人工同事" in kf.shown()[-1]["text"]["content"], "said by the code of the hand-over, which needs no window"
+    assert "人工同事" in kf.shown()[-1]["body"]["content"], "said by the code of the hand-over, which needs no window"
 
 
 def test_a_reading_that_breaks_off_goes_on_where_it_stood(kf: Kf) -> None:
@@ -208,12 +206,13 @@ def test_a_reading_that_breaks_off_goes_on_where_it_stood(kf: Kf) -> None:
         kf.ring()
         kf.product.work()
         assert [text for who, text in kf.transcript() if who == "customer"] == ["第0句，转人工"]
-        kf.ring()
-        drain(kf.product.house.loops)
+        kf.says("第3句")
     finally:
         kf_desk.ITEMS_A_PAGE = kept
         del desk._keep
-    assert [text for who, text in kf.transcript() if who == "customer"] == [f"第{n}句，转人工" for n in range(3)]
+    assert [text for who, text in kf.transcript() if who == "customer"] == [f"第{n}句，转人工" for n in range(3)] + [
+        "第3句"
+    ]
     assert len(kf.sessions()) == 1
 
 
@@ -237,10 +236,10 @@ def test_the_sweep_ends_quiet_sessions_and_reads_what_nobody_rang_for(kf: Kf) ->
     kf.act("kf_message", customer=kf.person, msgtype="text", text={"content": "还在吗"})
     kf.product.house.kf.sweep({}, lambda: None)
     kf.product.work()
-    assert kf.transcript()[-1] == ("customer", "还在吗")
+    assert ("customer", "还在吗") in kf.transcript()
 
 
 def test_accounts_are_read_from_wecom(kf: Kf) -> None:
     with kf.product.house.db.reading() as session:
-        (found,) = accounts.listing(session, CorpId(kf.product.corp))
+        found = accounts.get(session, kf.product.corp, kf.open_kfid)
     assert (found.name, found.is_listed, found.is_manageable) == ("在线客服", True, True)
