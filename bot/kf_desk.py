@@ -7,6 +7,7 @@ from typing import Any
 from bot.jobs import JobBody
 from bot.kf_talk import KfTalker
 from crm_core import outbox
+from crm_core.bus import HandlerTable
 from crm_core.chat.store import ChatStore
 from crm_core.config import Settings
 from crm_core.db import Database, UnitOfWork
@@ -52,6 +53,16 @@ class KfDesk:
             accounts.SYNC_JOB: self.sync,
             accounts.ACCOUNTS_JOB: self.read_accounts,
             accounts.SWEEP_JOB: self.sweep,
+        }
+
+    def handlers(self) -> HandlerTable:
+        """Who reacts to what."""
+        return {
+            KfHasNews: (self.on_news,),
+            KfAccountsAuthorised: (self.on_authorised,),
+            KfSent: (self.record_sent,),
+            KfMoved: (self.record_moved,),
+            KfCustomersFetched: (self.record_customers,),
         }
 
     # --- handlers ---------------------------------------------------------------------------------
@@ -102,12 +113,6 @@ class KfDesk:
     def record_customers(self, event: KfCustomersFetched, uow: UnitOfWork) -> None:
         """Names of those who wrote."""
         sessions.record_names(uow, event.corp, event.found)
-
-    def record_not_done(self, event: OutboundFinished, uow: UnitOfWork) -> None:
-        """An answer or a hand-over did not happen: people see it at the session."""
-        kinds = {outbox.KF_SEND.name: "回复未发出", outbox.KF_MOVE.name: "接待状态未变更"}
-        if event.kind in kinds and event.outcome != "done":
-            sessions.trouble(uow, int(event.subject["session"]), f"{kinds[event.kind]}：{event.error}")
 
     # --- jobs -------------------------------------------------------------------------------------
 
@@ -224,3 +229,10 @@ class KfDesk:
                 payload={"external_users": some},
                 dedupe_key=f"kf:names:{account.corp}:{some[0]}:{uow.now().timestamp():.0f}",
             )
+
+
+def record_not_done(event: OutboundFinished, uow: UnitOfWork) -> None:
+    """An answer or a hand-over did not happen: people see it at the session."""
+    said = {outbox.KF_SEND.name: "回复未发出", outbox.KF_MOVE.name: "接待状态未变更"}.get(event.kind)
+    if said is not None and event.outcome != "done":
+        sessions.trouble(uow, int(event.subject["session"]), f"{said}：{event.error}")

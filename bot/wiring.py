@@ -9,9 +9,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, make_url
 from sqlmodel import SQLModel
 
-from bot import checkup, tables, welcome
+from bot import checkup, kf_desk, tables, welcome
 from bot.beacons import BeaconRecorder
 from bot.chat_desk import ReadingDesk
+from bot.chat_tag_desk import ChatTagDesk
+from bot.chat_tag_tasks import task_bodies as chat_tag_task_bodies
 from bot.ciphers import open_cipher
 from bot.dispatch import Dispatcher
 from bot.embedders import Ladder
@@ -63,11 +65,6 @@ from crm_core.events import (
     GroupCreated,
     GroupDismissed,
     GroupFetched,
-    KfAccountsAuthorised,
-    KfCustomersFetched,
-    KfHasNews,
-    KfMoved,
-    KfSent,
     MediaUploaded,
     OutboundFinished,
     RadarForwarded,
@@ -98,6 +95,8 @@ from sop.engine import SopEngine
 from sop.handlers import SopReactions
 from tagging import changes as tagging_changes
 from tagging import handlers as tagging_handlers
+from tagging import suggestions as tag_suggestions
+from tagging.chat_reader import MEANING_LANE, ChatTagReader
 from tagging.rules import RuleDesk
 
 INBOX = SQLModel.metadata.tables[str(tables.InboxRow.__tablename__)]
@@ -123,6 +122,7 @@ class House:
     meaning: MeaningDesk
     beacons: BeaconRecorder
     chats: ChatStore
+    chat_tags: ChatTagDesk
     tasks: TaskDesk
     kf: KfDesk
     closers: tuple[Callable[[], None], ...] = ()
@@ -154,9 +154,7 @@ def build(
     clock = clock or make_clock(settings)
     redis_client = open_redis(settings)
     hub = WakeHub(wake_links(settings, redis_client, var_folder(settings)))
-    engine = open_engine(settings.database.url, pool_size=settings.database.pool_size)
-    turn = WriteTurn(Path(make_url(settings.database.url).database or "")) if engine.dialect.name == "sqlite" else None
-    db = Database(engine, clock, hub, work_clock, turn)
+    db, turn = _open_database(settings, clock, hub, work_clock)
     closers: list[Callable[[], None]] = []
     if gateways is None:
         shared: SharedState | None = RedisState(redis_client) if redis_client is not None else None
@@ -167,19 +165,20 @@ def build(
     engine_of_sop = SopEngine(settings)
     desk = MediaDesk(db, FolderStore(media_folder(settings)), settings)
     meaning = MeaningDesk(db, settings, Ladder(settings.materials))
-    results = FolderStore(media_folder(settings) / "tasks")  # apart, so that a result may be deleted by itself
-    task_desk = TaskDesk(db, results, ZoneInfo(settings.worktime.time_zone), BODIES)
-    readers = chat_readers(settings)
+    tag_reader = ChatTagReader({corp.corp_id: AppKey(corp.contact_app) for corp in settings.corps})
+    readers = chat_readers(settings, tag_reader)
     chats = ChatStore(open_cipher(settings), [reader.name for reader in readers])
+    chat_tags = ChatTagDesk(db, chats, tag_reader, meaning.ladder)
+    task_desk = _task_desk(settings, db, chat_tags)
     kf = KfDesk(db, settings, gateways, chats, ScriptShelf(meaning.ladder.when_loaded))
-    handlers = handler_table(settings, files, engine_of_sop, kf)
+    handlers = {**handler_table(settings, files, engine_of_sop), **kf.handlers()}
     beacons = BeaconRecorder(db, handlers)
     closers.append(beacons.close)
     inbox, outbox, jobs = (_lease_table(table, settings, db) for table in (INBOX, OUTBOX, JOBS))
     examine = checkup.job_body(settings, db, gateways, receive_ids, meaning.ladder)
     tables_of_work = (inbox, outbox, jobs)
     bodies = job_bodies(settings, db, gateways, files, engine_of_sop, desk, meaning, task_desk, examine, tables_of_work)
-    bodies = {**bodies, **kf.bodies()}
+    bodies = {**bodies, **chat_tags.bodies(), **kf.bodies()}
     unit_bodies: dict[str, UnitBody] = {READ_JOB: ReadingDesk(chats, readers).read}
     house = House(
         settings=settings,
@@ -198,6 +197,7 @@ def build(
         meaning=meaning,
         beacons=beacons,
         chats=chats,
+        chat_tags=chat_tags,
         tasks=task_desk,
         kf=kf,
         closers=tuple(closers),
@@ -206,13 +206,27 @@ def build(
     return house
 
 
+def _open_database(
+    settings: Settings, clock: Clock, hub: WakeHub, work_clock: WorkClock | None
+) -> tuple[Database, WriteTurn | None]:
+    engine = open_engine(settings.database.url, pool_size=settings.database.pool_size)
+    turn = WriteTurn(Path(make_url(settings.database.url).database or "")) if engine.dialect.name == "sqlite" else None
+    return Database(engine, clock, hub, work_clock, turn), turn
+
+
+def _task_desk(settings: Settings, db: Database, chat_tags: ChatTagDesk) -> TaskDesk:
+    results = FolderStore(media_folder(settings) / "tasks")  # apart, so that a result may be deleted by itself
+    bodies = {**BODIES, **chat_tag_task_bodies(chat_tags)}
+    return TaskDesk(db, results, ZoneInfo(settings.worktime.time_zone), bodies)
+
+
 def urgent_handler_table(settings: Settings) -> HandlerTable:
     """What happens before anything else, in the welcome lane: the one decider per welcome code."""
     greeting = WelcomeDesk(settings)
     return {FollowStarted: (greeting.offer_welcome,), FollowHalfStarted: (greeting.offer_welcome,)}
 
 
-def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine, kf: KfDesk) -> HandlerTable:
+def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine) -> HandlerTable:
     """Who reacts to what. The order is for reading only; no handler may rely on it."""
     notices, sop, watch = NoticeDesk(settings), SopReactions(engine), RadarDesk(settings)
     rules = RuleDesk(ZoneInfo(settings.worktime.time_zone))
@@ -233,12 +247,13 @@ def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine, k
         CustomerFetched: (
             files.record_fetched,
             tagging_handlers.record_fetched,
+            tag_suggestions.note_fetched,
             rules.on_fetched,
             contact_ways.offer_remark,
             sop.start_waiting,
         ),
         ContactWayCreated: (contact_ways.record_made,),
-        TagsMarked: (tagging_handlers.settle_marks,),
+        TagsMarked: (tagging_handlers.settle_marks, tag_suggestions.note_marked),
         OutboundFinished: (
             welcome.record_outcome,
             contact_ways.record_not_made,
@@ -246,13 +261,8 @@ def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine, k
             tagging_changes.settle,
             media.record_not_uploaded,
             watch.record_greeting,
-            kf.record_not_done,
+            kf_desk.record_not_done,
         ),
-        KfHasNews: (kf.on_news,),
-        KfAccountsAuthorised: (kf.on_authorised,),
-        KfSent: (kf.record_sent,),
-        KfMoved: (kf.record_moved,),
-        KfCustomersFetched: (kf.record_customers,),
         MediaUploaded: (media.record_uploaded,),
         **dict.fromkeys((TagCreated, TagUpdated, TagsShuffled), (tagging_handlers.ask_library,)),
         TagDeleted: (tagging_handlers.record_deleted,),
@@ -269,10 +279,10 @@ def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine, k
     }
 
 
-def chat_readers(settings: Settings) -> tuple[ChatReader, ...]:
+def chat_readers(settings: Settings, tags: ChatTagReader) -> tuple[ChatReader, ...]:
     """Who makes something of every chat message."""
     del settings
-    return ()
+    return (tags,)
 
 
 def _of_the_directory() -> HandlerTable:
@@ -349,6 +359,7 @@ def _loops(
         loop("jobs", jobs, ("default",), run_jobs, 1, 1),
         loop("kf", jobs, (KF_LANE,), run_jobs, 1, 2),
         loop("chat", jobs, (CHAT_LANE,), run_jobs, 1, 1),
+        loop("meaning", jobs, (MEANING_LANE,), run_jobs, 1, 1),
         loop("tasks", jobs, ("task",), run_jobs, 1, 1),
     )
 

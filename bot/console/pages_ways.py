@@ -54,8 +54,6 @@ def _choices(sight: Sight) -> dict[str, object]:
         "people": staff.listing(sight.session, sight.corp, contact_only=True),
         "departments": staff.departments(sight.session, sight.corp),
         "library": tagging.library(sight.session, sight.corp),
-        "materials": message_form.choices(sight.session, sight.corp),
-        "link_numbers": range(message_form.LINKS),
     }
 
 
@@ -79,8 +77,8 @@ def _shown(sight: Sight, form: ContactWayForm, faults: Mapping[str, str], *, way
         form=form,
         faults=faults,
         way=way,
-        welcome=message_form.values(form.welcome),
         bubbles=message_form.bubbles(form.welcome),
+        **message_form.fields(sight.session, sight.corp, form.welcome),
         **_choices(sight),
     )
 

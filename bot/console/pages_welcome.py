@@ -37,10 +37,8 @@ def _shown(sight: Sight, userid: str, message: dict[str, object] | None, said: s
         "console/welcome_form.html",
         userid=userid or "all",
         name=name,
-        welcome=message_form.values(message),
         bubbles=message_form.bubbles(message),
-        materials=message_form.choices(sight.session, sight.corp),
-        link_numbers=range(message_form.LINKS),
+        **message_form.fields(sight.session, sight.corp, message),
         faults={"welcome": said} if said else {},
     )
 

@@ -18,6 +18,7 @@ LANES = {
     "media": "上传素材",
     "task": "导入导出与批量",
     "kf": "微信客服",
+    "meaning": "按意思找标签",
 }
 KINDS = {
     "send_welcome": "发送欢迎语",
@@ -56,6 +57,9 @@ KINDS = {
     "radar.tell": "补发素材浏览提醒",
     "radar.purge": "清理浏览记录",
     "task.run": "执行导入导出与批量任务",
+    "chat_tags.meaning": "按例句从聊天里找标签",
+    "chat_tags.train": "训练标签学习模型",
+    "chat_tags.tend": "照看聊天自动标签",
     "scripts.embed": "计算话术的意思",
     "scripts.expire": "话术到期下架",
     "FollowStarted": "添加好友",

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from werkzeug.serving import make_server
 
 from tests.console_house import OPERATOR, Console, settle
+from tests.support.pictures import keep_picture
 from tests.support.product import InProcess
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text("utf-8")
@@ -120,12 +121,13 @@ def test_the_live_code_form_checks_while_one_types_and_shows_the_greeting(desk: 
     assert page.faults == []
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1440, False), (375, True)])
+@pytest.mark.parametrize(("width", "dark"), [(1440, False), (360, True)])
 def test_every_page_is_sound_for_eyes_keys_and_readers(desk: Desk, width: int, dark: bool) -> None:
     page = desk.open("/customers", width=width, dark=dark)
     faults = {}
     for path in (*PAGES, f"/customers/{desk.console.customer('林小满')}"):
         page.goto(f"{desk.url}/console{path}")
+        keep_picture(page, f"console-{width}{path.replace('/', '-')}".replace("?", "-"))
         found = axe_faults(page)
         wide = page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
         if found or wide > 0:

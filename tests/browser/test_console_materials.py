@@ -1,6 +1,5 @@
 """Operators fill the library and the scripts in the console; staff send what they put there. Real Chromium."""
 
-import os
 import re
 import threading
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from bot.wiring import House, build
 from materials import material_lists, script_desk
 from materials.material_lists import MaterialQuery
 from materials.script_desk import ScriptQuery
+from tests.support.pictures import keep_picture
 from tests.support.product import free_port, make_settings
 from tests.unit.materials.conftest import pdf, picture
 
@@ -50,7 +50,6 @@ class Desk:
     house: House
     page: Page
     url: str
-    shots: Path
     faults: list[str]
 
     def go(self, path: str) -> None:
@@ -62,7 +61,7 @@ class Desk:
             self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
             self.page.evaluate(AXE_SOURCE.read_text("utf-8"))
             assert self.page.evaluate(AXE) == [], f"{name}, {theme}"
-            self.page.screenshot(path=self.shots / f"materials-{name}-{theme}.png", full_page=True)
+            keep_picture(self.page, f"console-materials-{name}-{theme}")
         self.page.emulate_media(color_scheme="light")
 
     def titles(self, **query: Any) -> list[str]:
@@ -92,8 +91,7 @@ def desk(tmp_path: Path, browser: Browser, sandbox: SandboxServer, database_url:
     faults: list[str] = []
     page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
     page.on("pageerror", lambda error: faults.append(str(error)))
-    shots = Path(os.environ.get("SCRM_TEST_SHOTS", str(tmp_path)))
-    made = Desk(house, page, f"http://127.0.0.1:{port}", shots, faults)
+    made = Desk(house, page, f"http://127.0.0.1:{port}", faults)
     made.go("/sign-in")
     page.get_by_label("管理员密码").fill(PASSWORD)
     page.keyboard.press("Enter")
@@ -140,9 +138,9 @@ def test_several_files_at_once_a_double_a_refused_one_and_undoing_a_delete(desk:
     page.get_by_role("button", name="撤销").click()
     page.wait_for_selector(".tile >> nth=2")
     assert "样板间" in desk.titles()
-    page.set_viewport_size({"width": 375, "height": 812})
+    page.set_viewport_size({"width": 360, "height": 812})
     desk.shoot("list-phone")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert [fault for fault in desk.faults if "400" not in fault] == [], "but for the refused file"
 
 

@@ -1,12 +1,10 @@
 """The console's system side in a real browser: desktop and phone, both themes, by mouse and by keyboard."""
 
-import os
 import re
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -19,12 +17,13 @@ from crm_core.lease import WorkState
 from crm_core.roles import Role
 from tests.console_system_house import ConsoleHouse, furnished
 from tests.support import databases
+from tests.support.pictures import keep_picture
 from tests.support.product import in_process, local_wecom
 from tests.unit.bot.console.given_up import give_up
 
 pytestmark = pytest.mark.browser
 
-DESKTOP, PHONE = (1440, 900), (375, 812)
+DESKTOP, PHONE = (1440, 900), (360, 812)
 PAGES = (
     "/", "/sops", "/sops/new_friend", "/todos", "/staff", "/staff/roles", "/corps", "/guide", "/system",
     "/system/outbox", "/audit", "/settings", "/style",
@@ -90,10 +89,7 @@ def office(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterat
 
 
 def shoot(page: Page, name: str) -> None:
-    """Keep a picture when CONSOLE_SHOTS names a folder."""
-    folder = os.environ.get("CONSOLE_SHOTS")
-    if folder:
-        page.screenshot(path=str(Path(folder) / f"{name}.png"), full_page=True)
+    keep_picture(page, f"console-{name}")
 
 
 def faults_of(page: Page) -> list[str]:

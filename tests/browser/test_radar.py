@@ -1,7 +1,6 @@
 """A customer's phone opens what was sent: pages, beacons, notices; then the card; then a link that was taken back."""
 
 import io
-import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from materials import cards, library, radar_links, radar_rules, uploads
 from materials.cards import BusinessCard
 from materials.intake import IntakeRules
 from materials.material_model import Material, MaterialDraft
+from tests.support.pictures import keep_picture
 from tests.support.product import APP, InProcess, admin, free_port, in_process, wait_for
 from tests.support.readers import PHONE, Reader, make_article, send
 from tests.unit.materials.conftest import mp4, pdf, picture
@@ -33,7 +33,6 @@ pytestmark = pytest.mark.browser
 
 STAFF = "zhang.san"
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
-PICTURES = os.environ.get("SCRM_TEST_PICTURES", "")
 
 
 @dataclass
@@ -112,8 +111,7 @@ def check(page: Page, name: str) -> None:
     serious = [one["id"] for one in found["violations"] if one["impact"] in ("serious", "critical")]
     assert serious == [], name
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
-    if PICTURES:
-        page.screenshot(path=f"{PICTURES}-{name}.png", full_page=True)
+    keep_picture(page, f"radar-{name}")
 
 
 @pytest.fixture
@@ -238,8 +236,6 @@ def test_a_card_and_its_visitor(street: Street) -> None:
     page.wait_for_url("**/v/*?f=*")
     poster = phone.request.get(f"{street.url}/c/{link.token}/poster.png")
     assert poster.headers["content-type"] == "image/png"
-    if PICTURES:
-        Path(f"{PICTURES}-card-poster.png").write_bytes(poster.body())
 
 
 def test_where_the_law_asks_for_consent_nothing_is_told_before(street: Street) -> None:

@@ -1,14 +1,13 @@
 """The sidebar in a real browser, at the widths and in the themes staff have."""
 
-import os
 import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
 from crm_core import customers
 from tests.sidebar_house import CHEN, CORP, WANG, ZHANG, ZHAO
+from tests.support.pictures import keep_picture
 
 pytestmark = pytest.mark.browser
 
@@ -23,10 +22,7 @@ SMALL_TARGETS = """() => Array.from(document.querySelectorAll('button, a[href], 
 
 
 def shoot(page, name: str) -> None:
-    """Keep a picture when SIDEBAR_SHOTS names a folder."""
-    folder = os.environ.get("SIDEBAR_SHOTS")
-    if folder:
-        page.screenshot(path=str(Path(folder) / f"{name}.png"), full_page=True, caret="initial")
+    keep_picture(page, f"sidebar-{name}")
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -1,7 +1,10 @@
 """Live codes, greetings, tags and groups at the console, against the local WeCom."""
 
 import re
+from html import unescape
 
+from crm_core import welcome_messages
+from crm_core.ids import StaffUserId
 from tests.console_house import ADMIN, OPERATOR, STAFF, SUPERVISOR, Console
 
 FORM = {"name": "地铁广告", "staff": ["zhang.san", "LiNa"], "skip_verify": "1", "welcome_text": "{昵称}您好"}
@@ -109,6 +112,29 @@ def test_greetings_of_the_corp_and_of_one_member(console: Console) -> None:
     assert console.post(client, "/console/welcome/nobody", {}).status_code == 404
     console.post(client, "/console/welcome/LiNa", {"welcome_text": ""})
     assert "我是李娜" not in client.get("/console/welcome").get_data(as_text=True)
+
+
+def test_what_the_greeting_form_has_no_field_for_is_kept(console: Console) -> None:
+    picture = {"msgtype": "image", "image": {"pic_url": "https://yunfan.example.com/hall.png"}}
+    links = [
+        {"title": f"链接{n}", "url": "https://yunfan.example.com", "picurl": "https://y.example/p"} for n in range(3)
+    ]
+    message = {"text": "您好", "attachments": [*({"msgtype": "link", "link": one} for one in links), picture]}
+    house = console.product.house
+    with house.db.unit() as uow:
+        welcome_messages.set_message(uow, console.product.corp, StaffUserId("LiNa"), message)
+        uow.commit()
+    client = console.client(OPERATOR)
+    page = client.get("/console/welcome/LiNa").get_data(as_text=True)
+    inputs = re.findall(r'name="(link_\w+|kept)"[^>]*? value="([^"]*)"', page)
+    given: dict[str, str] = {name: unescape(value) for name, value in inputs}
+    given["welcome_text"] = "您好呀"
+    assert console.post(client, "/console/welcome/LiNa", given).status_code == 302
+    with house.db.reading() as session:
+        kept = welcome_messages.by_staff(session, console.product.corp)["LiNa"]
+    assert kept == {**message, "text": "您好呀"}
+    broken = console.post(client, "/console/welcome/check", {"welcome_text": "您好", "kept": "{"})
+    assert "没有读懂" in broken.get_data(as_text=True)
 
 
 def change(console: Console, **given: str) -> str:
