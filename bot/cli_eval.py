@@ -2,6 +2,7 @@
 
 import click
 
+from bot.cli_eval_sensitive import false_alarms, sensitive
 from bot.cli_eval_tags import tags
 
 
@@ -11,3 +12,5 @@ def evaluate() -> None:
 
 
 evaluate.add_command(tags)
+evaluate.add_command(sensitive)
+evaluate.add_command(false_alarms)

@@ -62,6 +62,10 @@ KF_ON_EVENT = OutboundKind("kf_on_event", "welcome", 5, Repeat.SAFE)
 KF_FETCH_CUSTOMERS = OutboundKind("kf_fetch_customers", "default", 80, Repeat.SAFE)
 # A card's response code works once.
 UPDATE_CARD = OutboundKind("update_card", "message", 30, Repeat.SAFE)
+FETCH_INTERCEPT_RULES = OutboundKind("fetch_intercept_rules", "default", 80, Repeat.SAFE)
+ADD_INTERCEPT_RULE = OutboundKind("add_intercept_rule", "single", 50, Repeat.NEVER)
+UPDATE_INTERCEPT_RULE = OutboundKind("update_intercept_rule", "default", 50, Repeat.SAFE)
+DELETE_INTERCEPT_RULE = OutboundKind("delete_intercept_rule", "default", 50, Repeat.SAFE)
 
 LEAST_URGENT = 90
 KINDS = {
@@ -86,6 +90,10 @@ KINDS = {
         ADD_TAGS,
         EDIT_TAG,
         DELETE_TAGS,
+        FETCH_INTERCEPT_RULES,
+        ADD_INTERCEPT_RULE,
+        UPDATE_INTERCEPT_RULE,
+        DELETE_INTERCEPT_RULE,
     )
 }
 

@@ -8,6 +8,7 @@ from bot.wecom import limits as checks
 from bot.wecom import reading
 from bot.wecom.app_calls import AppCalls
 from bot.wecom.client import WeComClient
+from bot.wecom.intercept_calls import InterceptCalls
 from bot.wecom.kf_calls import KfCalls
 from bot.wecom.library_calls import LibraryCalls
 from bot.wecom.limits import Limits
@@ -49,7 +50,7 @@ class AppFacts:
     home_url: str = ""
 
 
-class HttpWeComGateway(LibraryCalls, KfCalls, AppCalls):
+class HttpWeComGateway(LibraryCalls, InterceptCalls, KfCalls, AppCalls):
     """``crm_core.ports.WeComGateway`` over HTTP.
 
     agent_id: 0 when the app has none (then no app messages and no app ticket). duplicate_check_seconds: 0 switches

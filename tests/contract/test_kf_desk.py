@@ -62,7 +62,7 @@ class Kf:
     def transcript(self) -> list[tuple[str, str]]:
         talk = Conversation.kf(self.open_kfid, self.customer)
         with self.product.house.db.reading() as session:
-            found = self.product.house.chats.last_of(session, self.product.corp, talk, 50)
+            found = self.product.house.chat.store.last_of(session, self.product.corp, talk, 50)
         return [
             (one.message.sender.kind.value, one.message.text)
             for one in found
@@ -191,7 +191,7 @@ def test_a_reading_that_breaks_off_goes_on_where_it_stood(kf: Kf) -> None:
 
     for number in range(3):
         kf.act("kf_message", customer=kf.person, msgtype="text", text={"content": f"第{number}句，转人工"})
-    kept, desk = kf_desk.ITEMS_A_PAGE, kf.product.house.kf
+    kept, desk = kf_desk.ITEMS_A_PAGE, kf.product.house.chat.kf
     kf_desk.ITEMS_A_PAGE = 1
     whole, calls = desk._keep, []
 
@@ -231,10 +231,10 @@ def test_history_is_kept_but_not_answered(product: InProcess) -> None:
 def test_the_sweep_ends_quiet_sessions_and_reads_what_nobody_rang_for(kf: Kf) -> None:
     kf.says(PRICE)
     kf.product.clock.advance(hours=49)
-    kf.product.house.kf.sweep({}, lambda: None)
+    kf.product.house.chat.kf.sweep({}, lambda: None)
     assert kf.sessions()[0].standing is Standing.ENDED
     kf.act("kf_message", customer=kf.person, msgtype="text", text={"content": "还在吗"})
-    kf.product.house.kf.sweep({}, lambda: None)
+    kf.product.house.chat.kf.sweep({}, lambda: None)
     kf.product.work()
     assert ("customer", "还在吗") in kf.transcript()
 

@@ -12,7 +12,7 @@ import pytest
 
 from bot.handler_runs import HANDLER_RUN, again_with, freeze, run_again, run_handlers, thaw, trace_of
 from bot.jobs import JobRunner
-from bot.wiring import urgent_handler_table
+from bot.wiring import handler_table, urgent_handler_table
 from crm_core import events, outbox
 from crm_core.bus import HandlerTable, handler_name
 from crm_core.db import UnitOfWork
@@ -213,7 +213,7 @@ def test_a_trace_is_cut_at_its_beginning() -> None:
 def test_no_two_handlers_of_an_event_share_a_name(bench: Bench) -> None:
     house = bench.house
     usual, urgent = (
-        house.handlers,
+        handler_table(house.settings, house.files, house.sop, house.chat),
         urgent_handler_table(house.settings),
     )
     for kind in {*usual, *urgent}:
