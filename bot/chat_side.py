@@ -22,7 +22,7 @@ from crm_core.chat.reading import LANE, READ_JOB, ChatReader
 from crm_core.chat.reply_watch import ReplyWatch
 from crm_core.chat.store import ChatStore
 from crm_core.config import Settings
-from crm_core.config_archive import ArchivePart
+from crm_core.config_chat import ArchivePart
 from crm_core.db import Database
 from crm_core.ids import AppKey, CorpId
 from crm_core.kf import accounts as kf_accounts
