@@ -14,6 +14,7 @@ from crm_core.db import UnitOfWork
 from crm_core.erased import erased_among
 from crm_core.events import GroupChanged, GroupCreated, GroupDismissed, GroupFetched
 from crm_core.ids import ChatId, CorpId
+from crm_core.listing import batches
 from crm_core.ports import CustomerGroupFacts
 from crm_core.tables import CustomerGroupRow, GroupMemberRow
 
@@ -170,6 +171,17 @@ def chats_of(corp: CorpId, visible: AbstractSet[str]) -> Any:
 def known_chats(session: Session, corp: CorpId) -> set[str]:
     """Ids of all groups we have read."""
     return set(session.exec(select(CustomerGroupRow.chat_id).where(CustomerGroupRow.corp_id == corp)))
+
+
+def known_among(session: Session, corp: CorpId, chats: Iterable[str]) -> frozenset[str]:
+    """Which of these are customer groups we have read."""
+    found: set[str] = set()
+    for some in batches(chats):
+        wanted = select(CustomerGroupRow.chat_id)
+        found.update(
+            session.exec(wanted.where(CustomerGroupRow.corp_id == corp, col(CustomerGroupRow.chat_id).in_(some)))
+        )
+    return frozenset(found)
 
 
 def names(session: Session, corp: CorpId, chats: Iterable[ChatId]) -> dict[str, str]:

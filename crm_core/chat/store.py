@@ -40,7 +40,7 @@ class ChatStore:
 
     def __init__(self, cipher: TextCipher, readers: Sequence[str]) -> None:
         self._cipher = cipher
-        self._readers = tuple(readers)
+        self.readers = tuple(readers)
         self._blinders: dict[bytes, blind.Blinder] = {}
 
     def append(
@@ -167,7 +167,7 @@ class ChatStore:
     def _tell(self, uow: UnitOfWork, corp: CorpId, first: int, last: int, *, live: bool) -> None:
         for start in range(first, last + 1, MOST_A_JOB):
             upto = min(start + MOST_A_JOB - 1, last)
-            for reader in self._readers:
+            for reader in self.readers:
                 outbox.add_job(
                     uow,
                     READ_JOB,

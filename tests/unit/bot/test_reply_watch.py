@@ -247,7 +247,7 @@ def test_a_customer_takes_their_words_along(ground: Ground, store: ChatStore) ->
             "群里我也说了",
         ]
     with ground.committed() as uow:
-        assert keeping.erase(uow, store, CORP, ExternalUserId("wm_xiao")) == 3
+        assert keeping.erase(uow, store, CORP, ExternalUserId("wm_xiao")).messages == 3
     with ground.reading() as session:
         assert [one.message.msgid for one in search.find(session, store, CORP, Search()).items] == ["m4"]
     assert waits(ground) == []
@@ -320,7 +320,7 @@ def test_staff_then_supervisor_then_colleagues_are_told(product: InProcess) -> N
             uow.commit()
     with db.unit() as uow:
         roles.give(uow, corp, StaffUserId("boss"), Role.SUPERVISOR, actor="test")
-        product.house.chats.append(
+        product.house.chat.store.append(
             uow, corp, [said(1, "在吗", CUSTOMER, 0, where=Conversation.single("zhang", "wm_xiao"))]
         )
         uow.commit()
@@ -346,20 +346,20 @@ def test_the_night_deletes_by_rule(product: InProcess) -> None:
     settings = product.house.settings
     assert settings.chat == ChatPart()
     with product.house.db.unit() as uow:
-        product.house.chats.append(uow, product.corp, [said(1, "很久以前", CUSTOMER, -400 * 24 * 60)])
+        product.house.chat.store.append(uow, product.corp, [said(1, "很久以前", CUSTOMER, -400 * 24 * 60)])
         outbox.add_job(uow, "chat.expire", dedupe_key="night")
         uow.commit()
     product.work()
     with product.house.db.reading() as session:
         assert (
-            len(product.house.chats.read(session, product.corp, 1, 9)) == 1
+            len(product.house.chat.store.read(session, product.corp, 1, 9)) == 1
         )  # nothing is deleted unless a rule says so
     from bot.reply_desk import ReplyDesk
 
     strict = settings.model_copy(update={"chat": ChatPart(keep_single_days=30)})
-    ReplyDesk(product.house.db, strict, product.house.chats).expire({}, lambda: None)
+    ReplyDesk(product.house.db, strict, product.house.chat.store, product.house.chat.archive.files).expire({}, lambda: None)
     with product.house.db.reading() as session:
-        assert product.house.chats.read(session, product.corp, 1, 9) == []
+        assert product.house.chat.store.read(session, product.corp, 1, 9) == []
 
 
 def test_a_calendar_without_days_never_ends() -> None:
