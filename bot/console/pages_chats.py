@@ -5,9 +5,10 @@ Whoever sees content leaves an audit row: for each page of a conversation, and f
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
+from typing import BinaryIO
 from urllib.parse import quote
 
-from flask import Response, render_template, request, stream_with_context
+from flask import Response, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlmodel import Session
 
@@ -247,13 +248,14 @@ def chat_file(position: int, media_id: int) -> Response:
         mime = next((mime for magic, mime in PICTURES.items() if head.startswith(magic)), "")
         if not mime:
             _note_view(uow, sight, talk, found)
-    response = Response(stream_with_context(_chunks(file.file_key)), content_type=mime or "application/octet-stream")
+    whole = room().house.chat.archive.files.open(file.file_key)
+    response = Response(_chunks(whole), content_type=mime or "application/octet-stream", direct_passthrough=True)
     return response if mime else attachment(response, file.filename or f"{message.kind}-{position}")
 
 
-def _chunks(key: str) -> Iterator[bytes]:
-    with room().house.chat.archive.files.open(key) as content:
-        while part := content.read(FILE_CHUNK):
+def _chunks(whole: BinaryIO) -> Iterator[bytes]:
+    with whole:
+        while part := whole.read(FILE_CHUNK):
             yield part
 
 

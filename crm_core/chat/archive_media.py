@@ -203,9 +203,7 @@ def forget(session: Session, corp: CorpId, messages: Iterable[ChatMessage]) -> l
     session.flush()
     still: set[str] = set()
     for part in batches(keys):
-        still.update(
-            session.exec(select(ArchiveMediaRow.file_key).where(col(ArchiveMediaRow.file_key).in_(part)))
-        )
+        still.update(session.exec(select(ArchiveMediaRow.file_key).where(col(ArchiveMediaRow.file_key).in_(part))))
     return sorted(keys - still)
 
 

@@ -22,7 +22,8 @@ from crm_core.chat.search import Search
 from crm_core.chat.store import ChatStore
 from crm_core.chat.work_calendar import WorkCalendar
 from crm_core.chat_tables import ReplyDayRow, ReplyWaitRow
-from crm_core.config import ChatPart, Settings, WorktimePart
+from crm_core.config import Settings, WorktimePart
+from crm_core.config_chat import ChatPart
 from crm_core.db import UnitOfWork
 from crm_core.errors import Conflict, InputInvalid, NotFound
 from crm_core.ids import CorpId, ExternalUserId, StaffUserId
@@ -357,7 +358,9 @@ def test_the_night_deletes_by_rule(product: InProcess) -> None:
     from bot.reply_desk import ReplyDesk
 
     strict = settings.model_copy(update={"chat": ChatPart(keep_single_days=30)})
-    ReplyDesk(product.house.db, strict, product.house.chat.store, product.house.chat.archive.files).expire({}, lambda: None)
+    ReplyDesk(product.house.db, strict, product.house.chat.store, product.house.chat.archive.files).expire(
+        {}, lambda: None
+    )
     with product.house.db.reading() as session:
         assert product.house.chat.store.read(session, product.corp, 1, 9) == []
 

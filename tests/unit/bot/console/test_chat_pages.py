@@ -14,6 +14,7 @@ from crm_core.audit import AuditFilter
 from crm_core.chat import archive_media
 from crm_core.chat.archive_media import MediaState
 from crm_core.chat.model import ChatMessage, Conversation, MediaRef, Party, PartyKind
+from crm_core.errors import NotFound
 from crm_core.tasks import TaskView
 from tests.console_house import OPERATOR, STAFF, SUPERVISOR, Console
 from tests.support.product import FRIDAY_MORNING
@@ -94,7 +95,9 @@ def test_a_conversation_is_shown_as_it_was_and_every_view_is_written_down(consol
     assert "的会话" in text(client.get("/console/audit?act=chat.viewed"))
 
 
-def test_a_file_that_was_fetched_is_shown_to_those_who_see_its_conversation(console: Console, talk: Conversation) -> None:
+def test_a_file_that_was_fetched_is_shown_to_those_who_see_its_conversation(
+    console: Console, talk: Conversation
+) -> None:
     house, corp = console.product.house, console.product.corp
     with house.db.unit() as uow:
         picture = line(101, "", talk, kind="image", media=(MediaRef(sdkfileid="pic", kind="image"),))
@@ -107,7 +110,9 @@ def test_a_file_that_was_fetched_is_shown_to_those_who_see_its_conversation(cons
             archive_media.end(uow, file.id, MediaState.DONE, file_key=blobs[name].key)
         uow.commit()
     client = console.client()
-    addresses = {one.message.kind: f"/console/chats/file/{one.position}/{known[FILE_OF[one.message.kind]].id}" for one in kept}
+    addresses = {
+        one.message.kind: f"/console/chats/file/{one.position}/{known[FILE_OF[one.message.kind]].id}" for one in kept
+    }
     shown = text(client.get(url(talk)))
     assert f'<img class="bubble-picture" src="{addresses["image"]}"' in shown
     picture_answer, sheet_answer = client.get(addresses["image"]), client.get(addresses["file"])
@@ -116,7 +121,7 @@ def test_a_file_that_was_fetched_is_shown_to_those_who_see_its_conversation(cons
     assert client.get(addresses["image"].replace(f"/{kept[0].position}/", f"/{kept[1].position}/")).status_code == 404
     assert client.get("/console/chats/file/99999/1").status_code == 404
     assert console.post(client, f"/console/customers/{talk.external_user}/erase", {"sure": "yes"}).status_code == 204
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(NotFound):
         house.chat.archive.files.open(blobs["pic"].key)
 
 
