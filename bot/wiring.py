@@ -62,6 +62,8 @@ from crm_core.events import (
     GroupCreated,
     GroupDismissed,
     GroupFetched,
+    InterceptRuleMade,
+    InterceptRulesFetched,
     MediaUploaded,
     OutboundFinished,
     RadarForwarded,
@@ -83,6 +85,7 @@ from crm_core.ids import AppKey, CorpId
 from crm_core.lease import Backoff, LeaseTable
 from crm_core.outbox import JOBS, OUTBOX
 from crm_core.ports import Gateways
+from crm_core.sensitive import official
 from crm_core.turn import WriteTurn
 from materials import media, radar, radar_handlers, renames
 from sop import handlers as sop_handlers
@@ -148,11 +151,7 @@ def build(
     hub = WakeHub(wake_links(settings, redis_client, var_folder(settings)))
     db, turn = _open_database(settings, clock, hub, work_clock)
     closers: list[Callable[[], None]] = []
-    if gateways is None:
-        shared: SharedState | None = RedisState(redis_client) if redis_client is not None else None
-        made = GatewaySet(settings, clock=clock, shared=shared)
-        closers.append(made.close)
-        gateways = made
+    gateways = _open_gateways(settings, clock, redis_client, closers) if gateways is None else gateways
     files = CustomerFiles(settings.identity)
     engine_of_sop = SopEngine(settings)
     desk = MediaDesk(db, FolderStore(media_folder(settings)), settings)
@@ -188,6 +187,13 @@ def build(
     )
     hub.start()
     return house
+
+
+def _open_gateways(settings: Settings, clock: Clock, redis_client: Any, closers: list[Callable[[], None]]) -> Gateways:
+    shared: SharedState | None = RedisState(redis_client) if redis_client is not None else None
+    made = GatewaySet(settings, clock=clock, shared=shared)
+    closers.append(made.close)
+    return made
 
 
 def _open_database(
@@ -226,7 +232,8 @@ def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine, c
         ),
         FollowHalfStarted: (customers.record_follow, contact_ways.attach_follow),
         FollowEdited: (customers.record_follow_edited,),
-        **dict.fromkeys((FollowEndedByStaff, FollowEndedByCustomer), ended),
+        FollowEndedByStaff: (*ended, chat.sensitive.reader.on_deleted),
+        FollowEndedByCustomer: ended,
         TransferFailed: (notices.tell_transfer_failed,),
         CustomerFetched: (
             files.record_fetched,
@@ -243,9 +250,12 @@ def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine, c
             contact_ways.record_not_made,
             contact_ways.record_changed,
             tagging_changes.settle,
+            official.record_refused,
             media.record_not_uploaded,
             watch.record_greeting,
         ),
+        InterceptRuleMade: (official.record_made,),
+        InterceptRulesFetched: (official.record_fetched,),
         MediaUploaded: (media.record_uploaded,),
         **dict.fromkeys((TagCreated, TagUpdated, TagsShuffled), (tagging_handlers.ask_library,)),
         TagDeleted: (tagging_handlers.record_deleted,),
@@ -335,7 +345,7 @@ def _loops(
         loop("outbox-single", outbox, ("single",), send, 1, 1),
         loop("outbox-media", outbox, ("media",), send, 1, 2),
         loop("jobs", jobs, ("default",), run_jobs, 1, 1),
-        *(loop(name, jobs, (lane,), run_jobs, 1, 1) for name, lane in LANES.items()),
+        *(loop(name, jobs, (lane,), run_jobs, 1, threads) for name, (lane, threads) in LANES.items()),
         loop("tasks", jobs, ("task",), run_jobs, 1, 1),
     )
 

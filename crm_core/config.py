@@ -20,12 +20,12 @@ from pydantic_settings import (
 )
 
 from crm_core.config_archive import ArchivePart
-from crm_core.config_chat import ChatPart
+from crm_core.config_chat import ChatPart, DraftPart
 from crm_core.config_file import read_yaml, say_fault
 from crm_core.errors import ConfigInvalid
 from crm_core.ids import AppKey, CorpId
 
-OWN_SECRETS = ("secret_key", "data_keys", "admin_password")  # of the product itself, by their SCRM_ variables
+OWN_SECRETS = ("secret_key", "data_keys", "admin_password", "draft_key")  # of the product itself, by SCRM_ variables
 SECRET_KINDS: tuple[Literal["secret", "token", "aes_key"], ...] = ("secret", "token", "aes_key")
 MIN_SECRET_KEY = 32
 MIN_ADMIN_PASSWORD = 12
@@ -265,12 +265,14 @@ class Settings(BaseSettings):
     sop: SopPart = SopPart()
     materials: MaterialsPart = MaterialsPart()
     radar: RadarPart = RadarPart()
+    draft: DraftPart = DraftPart()
     chat: ChatPart = ChatPart()
     demo: DemoPart = DemoPart()
     corps: tuple[CorpPart, ...] = ()
     secret_key: SecretStr = SecretStr("")
     data_keys: SecretStr = SecretStr("")
     admin_password: SecretStr = SecretStr("")
+    draft_key: SecretStr = SecretStr("")
     app_secrets: dict[str, AppSecrets] = Field(default_factory=dict)
 
     @classmethod

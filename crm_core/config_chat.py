@@ -1,8 +1,8 @@
-"""The part of config.yaml about chat messages."""
+"""The parts of config.yaml about chat messages and reply drafts."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Days = Annotated[int, Field(ge=0)]
 
@@ -17,3 +17,21 @@ class ChatPart(BaseModel):
     keep_kf_days: Days = 0
     keep_internal_days: Days = 0
     reply_tick_seconds: Annotated[float, Field(gt=0)] = 30
+
+
+class DraftPart(BaseModel):
+    """Reply drafts by a language model of the company's choosing (OpenAI-compatible); off by default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: bool = False
+    base_url: str = Field("", pattern=r"^(https?://[^\s/]+(:\d+)?[^\s]*)?$")
+    model: str = ""
+    timeout_seconds: Annotated[float, Field(gt=0)] = 20
+    most_chars: int = Field(300, ge=50, le=2000)
+
+    @model_validator(mode="after")
+    def _knows_where(self) -> Self:
+        if self.enabled and not (self.base_url and self.model):
+            raise ValueError("启用回复草稿需要填写 base_url 与 model")
+        return self

@@ -1,7 +1,7 @@
 """Conversations, the blind index of messages, and the watch over replies.
 
 Revision ID: 0010
-Revises: 0013
+Revises: 0009
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0010"
-down_revision = "0013"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
