@@ -1,4 +1,4 @@
-"""Changing the key that content is sealed with: everything is opened and sealed anew, table by table, batch by batch."""
+"""Changing the key that content is sealed with: all is opened and sealed anew, table by table, batch by batch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

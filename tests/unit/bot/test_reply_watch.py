@@ -37,7 +37,7 @@ from tests.support.ground import CORP, FRIDAY_MORNING, Ground
 from tests.support.product import InProcess
 
 WORKTIME = WorktimePart()
-KNOWN_OPEN = {("chat_models", "content")}  # what the learner learned: weights of hashed features
+KNOWN_OPEN = {("inbox", "body"), ("tag_models", "content")}  # callbacks as they came; what the learner learned
 CALENDAR = ReplyRules().calendar(WORKTIME)
 XIAO = Conversation.single("zhang", "wm_xiao")
 KF = Conversation.kf("wk_1", "wm_kf")
