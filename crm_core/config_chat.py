@@ -1,4 +1,4 @@
-"""The parts of config.yaml about chat messages and reply drafts."""
+"""The parts of config.yaml about chat messages, reply drafts and 微信客服."""
 
 from typing import Annotated, Self
 
@@ -35,3 +35,12 @@ class DraftPart(BaseModel):
         if self.enabled and not (self.base_url and self.model):
             raise ValueError("启用回复草稿需要填写 base_url 与 model")
         return self
+
+
+class KfPart(BaseModel):
+    """微信客服 and the words that ask for a person."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    threshold: float = Field(0.55, ge=0.2, le=1)
+    person_words: tuple[str, ...] = ("人工", "真人", "转人工", "人工客服", "人工服务", "找客服", "转接客服")
