@@ -22,7 +22,7 @@ from crm_core.chat.archive_media import MEDIA_JOB
 from crm_core.chat.archive_port import ArchiveTrouble, ArchiveUnavailable, MessageArchive, OpenedRecord
 from crm_core.chat.store import ChatStore
 from crm_core.config import Settings
-from crm_core.config_chat import ArchivePart
+from crm_core.config_archive import ArchivePart
 from crm_core.db import Database, UnitOfWork
 from crm_core.errors import LeaseLost, NotFound
 from crm_core.events import ArchiveHasNews

@@ -11,7 +11,7 @@ from typing import Any
 from crm_core.chat import archive_media
 from crm_core.chat.archive_media import ArchiveFile, MediaState
 from crm_core.chat.archive_port import ArchiveTrouble, ArchiveUnavailable, MessageArchive
-from crm_core.config_chat import ArchivePart
+from crm_core.config_archive import ArchivePart
 from crm_core.db import Database
 from crm_core.ids import CorpId
 from crm_core.ports import MediaStore

@@ -22,7 +22,7 @@ from crm_core.chat.reading import LANE, READ_JOB, ChatReader
 from crm_core.chat.reply_watch import ReplyWatch
 from crm_core.chat.store import ChatStore
 from crm_core.config import Settings
-from crm_core.config_chat import ArchivePart
+from crm_core.config_archive import ArchivePart
 from crm_core.db import Database
 from crm_core.ids import AppKey, CorpId
 from crm_core.kf import accounts as kf_accounts
@@ -89,15 +89,16 @@ def open_chat_side(
     readers: tuple[ChatReader, ...] = (RecommendReader(), tag_reader, sensitive.reader, ReplyWatch(settings.worktime))
     store = ChatStore(cipher, [reader.name for reader in readers])
     recommender = Recommender(db, cipher, meaning.ladder.when_loaded)
+    archive = open_archive_desk(db, settings, store, archives)
     return ChatSide(
         cipher=cipher,
         store=store,
         readers=readers,
-        archive=open_archive_desk(db, settings, store, archives),
+        archive=archive,
         tags=ChatTagDesk(db, store, tag_reader, meaning.ladder),
         sensitive=sensitive,
         recommender=recommender,
         gaps=GapDesk(db, store, cipher, recommender),
-        replies=ReplyDesk(db, settings, store),
+        replies=ReplyDesk(db, settings, store, archive.files),
         kf=KfDesk(db, settings, gateways, store, ScriptShelf(meaning.ladder.when_loaded)),
     )

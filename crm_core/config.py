@@ -19,7 +19,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from crm_core.config_chat import ArchivePart, ChatPart, DraftPart, KfPart
+from crm_core.config_archive import ArchivePart
+from crm_core.config_chat import ChatPart, DraftPart, KfPart
 from crm_core.config_file import read_yaml, say_fault
 from crm_core.errors import ConfigInvalid
 from crm_core.ids import AppKey, CorpId

@@ -1,34 +1,22 @@
-"""The parts of config.yaml about chats: archive (会话内容存档), messages, customer service, reply drafts."""
+"""The parts of config.yaml about chat messages, reply drafts and 微信客服."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+Days = Annotated[int, Field(ge=0)]
 
-class ArchivePart(BaseModel):
-    """How one corp's archive is pulled. Its secret and private keys come from the environment or a folder.
 
-    app: the key of the app of kind ``archive``. library: path of the vendor's libWeWorkFinanceSdk_C.so.
-    keys_folder: private keys as ``<version>.pem``. proxy: ``http://host:port`` or ``socks5://…``.
-    live_hours: younger messages may cause notices. source local_wecom: the demo without a C compiler.
-    """
+class ChatPart(BaseModel):
+    """Days that messages are kept, by kind of conversation, 0 for ever; how often the reply watch looks."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    app: str = Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")
-    library: str = ""
-    source: Literal["library", "local_wecom"] = "library"
-    keys_folder: str = ""
-    proxy: str = ""
-    page: int = Field(1000, ge=1, le=1000)
-    tick_seconds: Annotated[float, Field(gt=0)] = 60
-    timeout_seconds: int = Field(30, ge=1, le=300)
-    memory_mb: int = Field(1024, ge=0, le=65_536)
-    processes: int = Field(2, ge=1, le=8)
-    live_hours: float = Field(12, gt=0)
-    media: bool = True
-    media_most_mb: int = Field(200, ge=1)
-    media_keep_days: int = Field(0, ge=0)
+    keep_single_days: Days = 0
+    keep_group_days: Days = 0
+    keep_kf_days: Days = 0
+    keep_internal_days: Days = 0
+    reply_tick_seconds: Annotated[float, Field(gt=0)] = 30
 
 
 class DraftPart(BaseModel):
@@ -47,18 +35,6 @@ class DraftPart(BaseModel):
         if self.enabled and not (self.base_url and self.model):
             raise ValueError("启用回复草稿需要填写 base_url 与 model")
         return self
-
-
-class ChatPart(BaseModel):
-    """Chat messages: days they are kept, by kind of conversation; 0 keeps them. reply_tick_seconds: the reply watch."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    keep_single_days: int = Field(0, ge=0)
-    keep_group_days: int = Field(0, ge=0)
-    keep_kf_days: int = Field(0, ge=0)
-    keep_internal_days: int = Field(0, ge=0)
-    reply_tick_seconds: Annotated[float, Field(gt=0)] = 30
 
 
 class KfPart(BaseModel):

@@ -17,7 +17,7 @@ from pydantic_core import PydanticUndefined
 from bot.cli import main as scrm
 from crm_core import events
 from crm_core.config import OWN_SECRETS, AppPart, CorpPart, Settings
-from crm_core.config_chat import ArchivePart
+from crm_core.config_archive import ArchivePart
 from crm_core.config_origins import comments as config_comments
 from docs.local_wecom import local_wecom
 

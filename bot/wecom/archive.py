@@ -18,7 +18,7 @@ from crm_core.chat.archive_port import (
     SealedRecord,
     Unopened,
 )
-from crm_core.config_chat import ArchivePart
+from crm_core.config_archive import ArchivePart
 
 SPARE_SECONDS = 15.0  # over the library's own time-out
 WORTH_SPLITTING = 64  # records; fewer are not worth a second process

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from bot.wecom.archive import LibraryArchive
 from bot.wecom.archive_keys import KeyRing
 from crm_core.config import Settings
-from crm_core.config_chat import ArchivePart
+from crm_core.config_archive import ArchivePart
 from crm_core.ids import CorpId
 
 

@@ -15,7 +15,7 @@ from crm_core.chat.archive_port import OpenedRecord, Unopened
 from crm_core.chat.consents import Consent
 from crm_core.chat.model import ChatMessage
 from crm_core.chat.store import ChatStore
-from crm_core.config_chat import ArchivePart
+from crm_core.config_archive import ArchivePart
 from crm_core.db import UnitOfWork
 from crm_core.ids import CorpId
 

@@ -14,7 +14,7 @@ from bot.wecom.archive_keys import KeyRing
 from bot.wecom.archive_runner import ArchiveRunner
 from bot.wecom.archive_sdk import FinanceSdk, LibraryMissing, SdkRefused
 from crm_core.chat.archive_port import ArchiveTrouble, ArchiveUnavailable, Unopened
-from crm_core.config_chat import ArchivePart
+from crm_core.config_archive import ArchivePart
 from tests.support.archive_lab import SECRET, ArchiveLab, archive_lab, library, samples, text_message
 
 
