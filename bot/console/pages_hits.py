@@ -167,7 +167,7 @@ def _chosen(sight: Sight) -> list[int]:
             raise InputInvalid(f"一次最多处理 {MOST_AT_ONCE} 条，请用筛选缩小范围")
         found = book.page(sight.session, sight.corp, wanted, sight.visible, limit=MOST_AT_ONCE)
         return [hit.id for hit in found.items]
-    ids = [found for one in request.form.getlist("who")[:MOST_AT_ONCE] if (found := number(one))]
+    ids = [hit for one in request.form.getlist("who")[:MOST_AT_ONCE] if (hit := number(one))]
     if not ids:
         raise InputInvalid("请先选择命中")
     return ids

@@ -183,9 +183,9 @@ def add_words(category: int) -> ResponseReturnValue:
     """Add entries as drafts, one a line; what is wrong is said in the form. Raises: NotFound."""
     kind = request.form.get("kind", words.WORD)
     texts = [line for line in request.form.get("texts", "").splitlines() if line.strip()]
+    if not texts:
+        return _words(category, "请填写词语，每行一个"), 422
     try:
-        if not texts:
-            raise InputInvalid("请填写词语，每行一个", field="texts")
         with acting() as (uow, sight):
             words.add(uow, sight.corp, category, texts, kind=kind, actor=sight.who.actor)
     except InputInvalid as fault:
