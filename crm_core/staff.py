@@ -15,6 +15,7 @@ from crm_core.events import (
     StaffUpdated,
 )
 from crm_core.ids import CorpId, StaffUserId
+from crm_core.listing import batches
 from crm_core.ports import DepartmentFacts, StaffFacts
 from crm_core.tables import DepartmentRow, FollowRow, StaffRoleRow, StaffRow, TimelineRow, WelcomeMessageRow
 
@@ -185,6 +186,16 @@ def is_known(session: Session, corp: CorpId, staff: StaffUserId) -> bool:
     """Whether this is a member of the corp who has not left."""
     row = session.get(StaffRow, (corp, staff))
     return row is not None and row.status != LEFT
+
+
+def known_among(session: Session, corp: CorpId, userids: Iterable[str]) -> frozenset[str]:
+    """Which of these are members of the corp, those who left included."""
+    found: set[str] = set()
+    for some in batches(userids):
+        found.update(
+            session.exec(select(StaffRow.userid).where(StaffRow.corp_id == corp, col(StaffRow.userid).in_(some)))
+        )
+    return frozenset(found)
 
 
 def listing(session: Session, corp: CorpId, *, contact_only: bool = False) -> list[StaffRow]:

@@ -30,7 +30,7 @@ BEFORE_HIT, AFTER_HIT, LOOKED_THROUGH = 6, 3, 60  # messages shown around a hit,
 def hits_page() -> ResponseReturnValue:
     """The queue of the staff in sight."""
     state = ListState.of(HITS, request.args)
-    book = room().house.sensitive.hits
+    book = room().house.chat.sensitive.hits
     with looking() as sight:
         wanted = filter_of(state)
         found = book.page(sight.session, sight.corp, wanted, sight.visible, cursor=state.after)
@@ -70,8 +70,8 @@ def hit_page(hit_id: int) -> str:
 
 
 def _shown(sight: Sight, hit_id: int, faults: dict[str, str]) -> str:
-    hit = room().house.sensitive.hits.get(sight.session, sight.corp, hit_id, sight.visible)
-    around = _around(sight, hit)
+    hit = room().house.chat.sensitive.hits.get(sight.session, sight.corp, hit_id, sight.visible)
+    around = _around(sight, hit) if sight.who.allows("chat.read") else []
     spoke = {one.message.sender.id for one in around if one.message.sender.kind.value == "staff"}
     return render_template(
         "console/hit.html",
@@ -102,7 +102,7 @@ def _around(sight: Sight, hit: Hit) -> list[StoredMessage]:
     """Messages of the same conversation before and after; none for acts that are no messages."""
     if not hit.position:
         return []
-    chats = room().house.chats
+    chats = room().house.chat.store
     before = chats.last_of(sight.session, sight.corp, hit.conversation, BEFORE_HIT, before=hit.position + 1)
     later = chats.read(sight.session, sight.corp, hit.position + 1, hit.position + LOOKED_THROUGH)
     after = [one for one in later if one.message.conversation == hit.conversation][:AFTER_HIT]
@@ -115,7 +115,7 @@ def judge_hit(hit_id: int) -> ResponseReturnValue:
     given = request.form
     try:
         with acting() as (uow, sight):
-            room().house.sensitive.hits.get(uow.session, sight.corp, hit_id, sight.visible)
+            room().house.chat.sensitive.hits.get(uow.session, sight.corp, hit_id, sight.visible)
             actor = sight.who.actor
             due_at = _due(given.get("due", ""))
             hits.assign(uow, sight.corp, [hit_id], given.get("assignee", ""), due_at, sight.visible, actor=actor)
@@ -162,7 +162,7 @@ def judge_hits() -> ResponseReturnValue:
 def _chosen(sight: Sight) -> list[int]:
     if request.form.get("all"):
         wanted = filter_of(ListState.of_query(HITS, request.form.get("query", "")))
-        book = room().house.sensitive.hits
+        book = room().house.chat.sensitive.hits
         if book.count(sight.session, sight.corp, wanted, sight.visible).value > MOST_AT_ONCE:
             raise InputInvalid(f"一次最多处理 {MOST_AT_ONCE} 条，请用筛选缩小范围")
         found = book.page(sight.session, sight.corp, wanted, sight.visible, limit=MOST_AT_ONCE)

@@ -46,4 +46,4 @@ def home() -> ResponseReturnValue:
 
 
 def _open_hits(session: Session, corp: CorpId, visible: AbstractSet[str] | None) -> Count:
-    return room().house.sensitive.hits.count(session, corp, HitFilter(state=OPEN), visible)
+    return room().house.chat.sensitive.hits.count(session, corp, HitFilter(state=OPEN), visible)

@@ -232,7 +232,7 @@ def trial_page(task_id: int) -> str:
             raise NotFound("没有这次试运行")
         ids = [int(one) for one in task.asked["words"]]
         entries = words.by_ids(sight.session, sight.corp, ids)
-        cipher = room().house.sensitive.cipher
+        cipher = room().house.chat.sensitive.cipher
         view = trial.view(sight.session, cipher, sight.corp, task_id, [one.text for one in entries])
     return render_template(
         "console/sensitive_trial.html",

@@ -39,7 +39,7 @@ def message(
 def say(product: InProcess, *messages: ChatMessage, live: bool = True, work: bool = True) -> None:
     """Put messages into the store, and have everybody read them."""
     with product.house.db.unit() as uow:
-        product.house.chats.append(uow, product.corp, messages, live=live)
+        product.house.chat.store.append(uow, product.corp, messages, live=live)
         uow.commit()
     if work:
         product.work()

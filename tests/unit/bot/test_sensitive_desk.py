@@ -50,7 +50,7 @@ def category(house: InProcess, *entries: str, **form: object) -> int:
 
 def found(house: InProcess, **wanted: object) -> list[Hit]:
     with house.house.db.reading() as session:
-        return list(house.house.sensitive.hits.page(session, house.corp, HitFilter(**wanted), None).items)
+        return list(house.house.chat.sensitive.hits.page(session, house.corp, HitFilter(**wanted), None).items)
 
 
 def test_a_hit_keeps_the_message_its_place_and_whom_it_concerns(house: InProcess):
@@ -77,8 +77,8 @@ def test_a_message_read_twice_is_one_hit(house: InProcess):
     category(house, "私下转账")
     say(house, message(SINGLE, STAFF, "私下转账", house.clock.now()))
     with house.house.db.unit() as uow:
-        stored = house.house.chats.read(uow.session, house.corp, 1, 1)
-        house.house.sensitive.reader.read(uow, house.corp, stored, live=True)
+        stored = house.house.chat.store.read(uow.session, house.corp, 1, 1)
+        house.house.chat.sensitive.reader.read(uow, house.corp, stored, live=True)
         uow.commit()
     assert len(found(house)) == 1
 
@@ -213,9 +213,9 @@ def test_out_of_sight_is_not_there(house: InProcess):
     with house.house.db.unit() as uow:
         assert hits.judge(uow, house.corp, [hit.id], "confirmed", others, actor="x") == {}
         with pytest.raises(NotFound):
-            house.house.sensitive.hits.get(uow.session, house.corp, hit.id, others)
+            house.house.chat.sensitive.hits.get(uow.session, house.corp, hit.id, others)
         with pytest.raises(NotFound):
-            house.house.sensitive.hits.get(uow.session, CorpId("other"), hit.id, None)
+            house.house.chat.sensitive.hits.get(uow.session, CorpId("other"), hit.id, None)
 
 
 def test_statistics_by_everything(house: InProcess):
@@ -329,7 +329,7 @@ def test_a_trial_tells_what_a_draft_would_have_hit(house: InProcess):
         uow.commit()
     house.work()
     with house.house.db.reading() as session:
-        cipher = house.house.sensitive.cipher
+        cipher = house.house.chat.sensitive.cipher
         assert tasks.get(session, house.corp, task).state == "done"
         view = trial.view(session, cipher, house.corp, task, ["私下转账", "飞单"])
     assert (view.messages, view.hit) == (3, 2)
