@@ -82,7 +82,7 @@ def test_a_word_in_a_chat_becomes_a_notice_a_row_and_a_verdict(office: tuple[Con
     say(product, message(SINGLE, "zhang.san", "你直接私·下·转·账给我吧", product.clock.now()))
 
     sent = list(product.wecom.world.corps[product.corp].app_messages.values())[-1]
-    card = sent.body["textcard"]
+    card = sent.body
     assert "飞单测试" in card["title"]
     link = re.search(r"/hits/\d+", card["url"]).group(0)
 

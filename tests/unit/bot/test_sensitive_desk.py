@@ -7,6 +7,7 @@ import pytest
 from crm_core import erasure, staff, tasks
 from crm_core.chat.model import Conversation
 from crm_core.errors import Conflict, InputInvalid, NotFound
+from crm_core.events import StaffUpdated
 from crm_core.ids import CorpId, ExternalUserId, StaffUserId
 from crm_core.outbox import OUTBOX
 from crm_core.roles import Role, Scope, give
@@ -389,3 +390,24 @@ def test_a_rule_that_wecom_refuses_says_why(house: InProcess):
     house.wecom.options.change({"intercept_rule_limit": 0})
     push(house)
     assert states(house) == {"飞单": "refused"}
+
+
+def test_a_changed_userid_is_carried_through_hits_and_owners(house: InProcess):
+    made = category(house, "私下转账", owner=STAFF)
+    say(house, message(SINGLE, STAFF, "私下转账", house.clock.now()))
+    event = StaffUpdated(
+        corp=house.corp,
+        app=house.house.gateways.of(house.corp).app_key,
+        occurred_at=house.clock.now(),
+        key="renamed",
+        received_ms=0,
+        staff=StaffUserId(STAFF),
+        new_staff=StaffUserId("zhang.new"),
+        fields={},
+    )
+    with house.house.db.unit() as uow:
+        hits.rename_staff(event, uow)
+        uow.commit()
+    with house.house.db.reading() as session:
+        assert words.get(session, house.corp, made).form.owner == "zhang.new"
+    assert [hit.staff for hit in found(house)] == ["zhang.new"]
