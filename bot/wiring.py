@@ -32,6 +32,7 @@ from bot.task_bodies import BODIES
 from bot.task_desk import TaskDesk
 from bot.wake import WakeHub
 from bot.wake_links import open_redis, wake_links
+from bot.wecom.archive_codes import remedy_of
 from bot.wecom.archives import open_archives
 from bot.wecom.gateways import GatewaySet
 from bot.wecom.parse import parse_callback
@@ -168,7 +169,7 @@ def build(
     task_desk = TaskDesk(db, results, ZoneInfo(settings.worktime.time_zone), BODIES)
     readers = chat_readers(settings)
     chats = ChatStore(open_cipher(settings), [reader.name for reader in readers])
-    archive = open_archive_desk(db, settings, chats, open_archives(settings))
+    archive = open_archive_desk(db, settings, chats, open_archives(settings), remedy_of)
     handlers = handler_table(settings, files, engine_of_sop, archive)
     beacons = BeaconRecorder(db, handlers)
     closers += [beacons.close, archive.close]

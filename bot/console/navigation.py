@@ -55,6 +55,10 @@ SECTIONS = (
         ),
     ),
     Section(
+        name="会话",
+        places=(Place(path="/archive", name="会话存档", icon="archive", permission="archive.read"),),
+    ),
+    Section(
         name="组织",
         places=(
             Place(path="/staff", name="员工与角色", icon="user-cog", permission="staff.read"),
