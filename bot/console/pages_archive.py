@@ -17,7 +17,7 @@ from crm_core.chat.archive_media import MediaState
 from crm_core.chat.archive_port import ArchiveTrouble, Unopened
 from crm_core.chat.consents import Consent
 from crm_core.errors import NotFound
-from crm_core.ids import CorpId, ExternalUserId, StaffUserId
+from crm_core.ids import CorpId
 from crm_core.listing import cursor_of, values_of
 
 ROWS = 50
@@ -204,6 +204,6 @@ def _remedy(state: ArchiveState) -> str:
 
 
 def _names(session: Session, corp: CorpId, rows: list[consents.ConsentState]) -> dict[str, str]:
-    people = customers.names(session, corp, [ExternalUserId(one.external_user) for one in rows])
-    members = staff.names(session, corp, [StaffUserId(one.staff) for one in rows if one.staff])
+    people = customers.display_names(session, corp, [one.external_user for one in rows])
+    members = staff.names(session, corp, [one.staff for one in rows if one.staff])
     return {**people, **members}
