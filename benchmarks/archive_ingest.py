@@ -96,7 +96,7 @@ def ask(crew: Processes, corp: str, turn: int) -> list[str]:
     with house.db.unit() as uow:
         archive_book.ask(uow, CorpId(corp), f"benchmark:{turn}", actor="benchmark")
         uow.commit()
-    readers = list(house.chats.readers)
+    readers = list(house.chat.store.readers)
     house.close()
     return readers
 

@@ -60,14 +60,12 @@ class ArchiveDesk:
         archives: Mapping[CorpId, CorpArchive],
         files: MediaStore,
         media: ArchiveMediaDesk,
-        remedy_of: Callable[[int], str],
     ) -> None:
         self.archives = archives
         self.files = files
         self._db = db
         self._store = store
         self._media = media
-        self._remedy_of = remedy_of
 
     def bodies(self) -> dict[str, JobBody]:
         """The jobs of the room, by kind."""
@@ -117,10 +115,6 @@ class ArchiveDesk:
         for one in self.archives.values():
             one.archive.close()
 
-    def remedy(self, code: int | None) -> str:
-        """What a person can do about a code of the library or of WeCom, "" when nothing is known."""
-        return "" if code is None else self._remedy_of(code)
-
     def need(self, corp: CorpId) -> CorpArchive:
         """The archive of a corp. Raises: NotFound."""
         found = self.archives.get(corp)
@@ -134,13 +128,12 @@ def open_archive_desk(
     settings: Settings,
     store: ChatStore,
     opened: Mapping[CorpId, tuple[ArchivePart, MessageArchive]],
-    remedy_of: Callable[[int], str],
 ) -> ArchiveDesk:
     """The desk with its places on disk. Files lie apart from all others, because retention deletes here."""
     files = FolderStore(media_folder(settings) / "archive")
     media = ArchiveMediaDesk(db, files, var_folder(settings) / "archive-parts", opened)
     archives = {corp: CorpArchive(corp=corp, part=part, archive=archive) for corp, (part, archive) in opened.items()}
-    return ArchiveDesk(db, store, archives, files, media, remedy_of)
+    return ArchiveDesk(db, store, archives, files, media)
 
 
 class _Puller:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from bot.doctor import Finding, Level
-from bot.wecom.archive_codes import ARCHIVE_PAGE, explain
+from bot.wecom.archive_codes import ARCHIVE_PAGE
 from crm_core.chat import archive_book
 from crm_core.chat.archive_port import ArchiveTrouble, ArchiveUnavailable, MessageArchive, Unopened
 from crm_core.config_archive import ArchivePart
@@ -29,7 +29,7 @@ def _reached(db: Database, corp: CorpId, part: ArchivePart, archive: MessageArch
     except ArchiveUnavailable as error:
         if error.trouble is ArchiveTrouble.LIBRARY_MISSING:
             return Finding(CHECK, Level.FAIL, error.message, LIBRARY_FIX)
-        remedy = "" if error.code_seen is None else explain(error.code_seen).remedy
+        remedy = "" if error.code_seen is None else archive.remedy(error.code_seen)
         return Finding(CHECK, Level.FAIL, error.message, remedy or "稍后再试；总是这样请看会话存档页的状态")
     how = "直连本地企业微信（演示，没有编译器）" if part.source == "local_wecom" else "存档库可加载"
     return Finding(CHECK, Level.OK, f"{how}，Secret 有效，IP 被允许")

@@ -18,6 +18,7 @@ LAZY = {
     "doctor": "bot.cli_doctor:doctor",
     "role": "bot.cli_role:role",
     "seed": "bot.cli_seed:seed",
+    "eval": "bot.cli_eval:evaluate",
 }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bot import notices
-from bot.archive_desk import ArchiveDesk
+from bot.chat_side import ChatSide
 from bot.jobs import JobBody
 from bot.meaning_desk import MeaningDesk
 from bot.media_desk import MediaDesk
@@ -35,7 +35,7 @@ def job_bodies(
     desk: MediaDesk,
     meaning: MeaningDesk,
     task_desk: TaskDesk,
-    archive: ArchiveDesk,
+    chat: ChatSide,
     examine: JobBody,
     work_tables: tuple[LeaseTable, ...],
 ) -> Mapping[str, JobBody]:
@@ -69,7 +69,7 @@ def job_bodies(
         checkups.JOB_KIND: examine,
         **desk.bodies(),
         **meaning.bodies(),
-        **archive.bodies(),
+        **chat.bodies(),
         **RadarDesk(settings).bodies(db),
         RUN_TASK: task_desk.run,
     }

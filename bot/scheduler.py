@@ -46,6 +46,7 @@ def schedules(settings: Settings) -> tuple[Schedule, ...]:
         Schedule(kind="work.purge", cron={"hour": "4", "minute": "10"}),
         Schedule(kind="scripts.expire", every_seconds=300),
         Schedule(kind="scripts.embed", every_seconds=120),
+        Schedule(kind="chat_tags.tend", cron={"hour": "2", "minute": "40"}),
         Schedule(kind="media.renew", every_seconds=600),
         Schedule(kind="materials.empty_bin", cron={"hour": "4", "minute": "40"}),
     )

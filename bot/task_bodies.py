@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlmodel import Session
 
+from bot.chat_tag_tasks import BACKFILL, unmake
 from bot.console.customer_query import STATUSES, Ask, filter_of
 from bot.console.list_specs import CUSTOMERS
 from bot.console.list_state import ListState
@@ -215,7 +216,12 @@ def take_back(bench: Bench) -> None:
     former = int(bench.task.asked["task"])
     with bench.db.reading() as session:
         kind = tasks.get(session, bench.corp, former).kind
-    undo_one = {"bulk.tags": _unmark, "bulk.stage": _unmove, "import.customers": take_back_row}[kind]
+    undo_one = {
+        "bulk.tags": _unmark,
+        "bulk.stage": _unmove,
+        "import.customers": take_back_row,
+        BACKFILL: unmake,
+    }[kind]
     after = int(bench.task.cursor.get("after", 0))
     bench.count(int(bench.task.asked.get("total", 0)))
     while True:

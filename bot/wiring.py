@@ -10,10 +10,8 @@ from sqlalchemy import Row, make_url
 from sqlmodel import SQLModel
 
 from bot import checkup, tables, welcome
-from bot.archive_desk import ArchiveDesk, open_archive_desk
 from bot.beacons import BeaconRecorder
-from bot.chat_desk import ReadingDesk
-from bot.ciphers import open_cipher
+from bot.chat_side import LANES, ChatSide, open_chat_side
 from bot.dispatch import Dispatcher
 from bot.embedders import Ladder
 from bot.handler_runs import HANDLER_RUN, again_with
@@ -32,7 +30,6 @@ from bot.task_bodies import BODIES
 from bot.task_desk import TaskDesk
 from bot.wake import WakeHub
 from bot.wake_links import open_redis, wake_links
-from bot.wecom.archive_codes import remedy_of
 from bot.wecom.archives import open_archives
 from bot.wecom.gateways import GatewaySet
 from bot.wecom.parse import parse_callback
@@ -41,10 +38,7 @@ from bot.welcome import WelcomeDesk
 from bot.worker import Loop, Work, WorkerPool
 from crm_core import contact_ways, customers, groups, record_renames, staff
 from crm_core.bus import HandlerTable
-from crm_core.chat import archive_book, archive_media, consents
-from crm_core.chat.reading import LANE as CHAT_LANE
-from crm_core.chat.reading import READ_JOB, ChatReader
-from crm_core.chat.store import ChatStore
+from crm_core.chat import consents
 from crm_core.clock import Clock
 from crm_core.config import AppPart, CorpPart, Settings
 from crm_core.customers import CustomerFiles
@@ -68,6 +62,8 @@ from crm_core.events import (
     GroupCreated,
     GroupDismissed,
     GroupFetched,
+    InterceptRuleMade,
+    InterceptRulesFetched,
     MediaUploaded,
     OutboundFinished,
     RadarForwarded,
@@ -89,6 +85,7 @@ from crm_core.ids import AppKey, CorpId
 from crm_core.lease import Backoff, LeaseTable
 from crm_core.outbox import JOBS, OUTBOX
 from crm_core.ports import Gateways
+from crm_core.sensitive import official
 from crm_core.turn import WriteTurn
 from materials import media, radar, radar_handlers, renames
 from sop import handlers as sop_handlers
@@ -96,6 +93,7 @@ from sop.engine import SopEngine
 from sop.handlers import SopReactions
 from tagging import changes as tagging_changes
 from tagging import handlers as tagging_handlers
+from tagging import suggestions as tag_suggestions
 from tagging.rules import RuleDesk
 
 INBOX = SQLModel.metadata.tables[str(tables.InboxRow.__tablename__)]
@@ -120,8 +118,7 @@ class House:
     desk: MediaDesk
     meaning: MeaningDesk
     beacons: BeaconRecorder
-    chats: ChatStore
-    archive: ArchiveDesk
+    chat: ChatSide
     tasks: TaskDesk
     closers: tuple[Callable[[], None], ...] = ()
 
@@ -152,32 +149,22 @@ def build(
     clock = clock or make_clock(settings)
     redis_client = open_redis(settings)
     hub = WakeHub(wake_links(settings, redis_client, var_folder(settings)))
-    engine = open_engine(settings.database.url, pool_size=settings.database.pool_size)
-    turn = WriteTurn(Path(make_url(settings.database.url).database or "")) if engine.dialect.name == "sqlite" else None
-    db = Database(engine, clock, hub, work_clock, turn)
+    db, turn = _open_database(settings, clock, hub, work_clock)
     closers: list[Callable[[], None]] = []
-    if gateways is None:
-        shared: SharedState | None = RedisState(redis_client) if redis_client is not None else None
-        made = GatewaySet(settings, clock=clock, shared=shared)
-        closers.append(made.close)
-        gateways = made
+    gateways = _open_gateways(settings, clock, redis_client, closers) if gateways is None else gateways
     files = CustomerFiles(settings.identity)
     engine_of_sop = SopEngine(settings)
     desk = MediaDesk(db, FolderStore(media_folder(settings)), settings)
     meaning = MeaningDesk(db, settings, Ladder(settings.materials))
-    results = FolderStore(media_folder(settings) / "tasks")  # apart, so that a result may be deleted by itself
-    task_desk = TaskDesk(db, results, ZoneInfo(settings.worktime.time_zone), BODIES)
-    readers = chat_readers(settings)
-    chats = ChatStore(open_cipher(settings), [reader.name for reader in readers])
-    archive = open_archive_desk(db, settings, chats, open_archives(settings), remedy_of)
-    handlers = handler_table(settings, files, engine_of_sop, archive)
+    chat = open_chat_side(db, settings, meaning, open_archives(settings))
+    task_desk = _task_desk(settings, db, chat)
+    handlers = handler_table(settings, files, engine_of_sop, chat)
     beacons = BeaconRecorder(db, handlers)
-    closers += [beacons.close, archive.close]
+    closers += [beacons.close, chat.close]
     inbox, outbox, jobs = (_lease_table(table, settings, db) for table in (INBOX, OUTBOX, JOBS))
     examine = checkup.job_body(settings, db, gateways, receive_ids, meaning.ladder)
     work = (inbox, outbox, jobs)
-    bodies = job_bodies(settings, db, gateways, files, engine_of_sop, desk, meaning, task_desk, archive, examine, work)
-    unit_bodies: dict[str, UnitBody] = {READ_JOB: ReadingDesk(chats, readers).read}
+    bodies = job_bodies(settings, db, gateways, files, engine_of_sop, desk, meaning, task_desk, chat, examine, work)
     house = House(
         settings=settings,
         db=db,
@@ -188,19 +175,39 @@ def build(
         outbox=outbox,
         jobs=jobs,
         handlers=handlers,
-        loops=_loops(settings, db, gateways, desk, bodies, unit_bodies, handlers, inbox, outbox, jobs),
+        loops=_loops(settings, db, gateways, desk, bodies, chat.unit_bodies(), handlers, inbox, outbox, jobs),
         files=files,
         sop=engine_of_sop,
         desk=desk,
         meaning=meaning,
         beacons=beacons,
-        chats=chats,
-        archive=archive,
+        chat=chat,
         tasks=task_desk,
         closers=tuple(closers),
     )
     hub.start()
     return house
+
+
+def _open_gateways(settings: Settings, clock: Clock, redis_client: Any, closers: list[Callable[[], None]]) -> Gateways:
+    shared: SharedState | None = RedisState(redis_client) if redis_client is not None else None
+    made = GatewaySet(settings, clock=clock, shared=shared)
+    closers.append(made.close)
+    return made
+
+
+def _open_database(
+    settings: Settings, clock: Clock, hub: WakeHub, work_clock: WorkClock | None
+) -> tuple[Database, WriteTurn | None]:
+    engine = open_engine(settings.database.url, pool_size=settings.database.pool_size)
+    turn = WriteTurn(Path(make_url(settings.database.url).database or "")) if engine.dialect.name == "sqlite" else None
+    return Database(engine, clock, hub, work_clock, turn), turn
+
+
+def _task_desk(settings: Settings, db: Database, chat: ChatSide) -> TaskDesk:
+    results = FolderStore(media_folder(settings) / "tasks")  # apart, so that a result may be deleted by itself
+    bodies = {**BODIES, **chat.task_bodies()}
+    return TaskDesk(db, results, ZoneInfo(settings.worktime.time_zone), bodies)
 
 
 def urgent_handler_table(settings: Settings) -> HandlerTable:
@@ -209,7 +216,7 @@ def urgent_handler_table(settings: Settings) -> HandlerTable:
     return {FollowStarted: (greeting.offer_welcome,), FollowHalfStarted: (greeting.offer_welcome,)}
 
 
-def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine, archive: ArchiveDesk) -> HandlerTable:
+def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine, chat: ChatSide) -> HandlerTable:
     """Who reacts to what. The order is for reading only; no handler may rely on it."""
     notices, sop, watch = NoticeDesk(settings), SopReactions(engine), RadarDesk(settings)
     rules = RuleDesk(ZoneInfo(settings.worktime.time_zone))
@@ -225,25 +232,30 @@ def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine, a
         ),
         FollowHalfStarted: (customers.record_follow, contact_ways.attach_follow),
         FollowEdited: (customers.record_follow_edited,),
-        **dict.fromkeys((FollowEndedByStaff, FollowEndedByCustomer), ended),
+        FollowEndedByStaff: (*ended, chat.sensitive.reader.on_deleted),
+        FollowEndedByCustomer: ended,
         TransferFailed: (notices.tell_transfer_failed,),
         CustomerFetched: (
             files.record_fetched,
             tagging_handlers.record_fetched,
+            tag_suggestions.note_fetched,
             rules.on_fetched,
             contact_ways.offer_remark,
             sop.start_waiting,
         ),
         ContactWayCreated: (contact_ways.record_made,),
-        TagsMarked: (tagging_handlers.settle_marks,),
+        TagsMarked: (tagging_handlers.settle_marks, tag_suggestions.note_marked),
         OutboundFinished: (
             welcome.record_outcome,
             contact_ways.record_not_made,
             contact_ways.record_changed,
             tagging_changes.settle,
+            official.record_refused,
             media.record_not_uploaded,
             watch.record_greeting,
         ),
+        InterceptRuleMade: (official.record_made,),
+        InterceptRulesFetched: (official.record_fetched,),
         MediaUploaded: (media.record_uploaded,),
         **dict.fromkeys((TagCreated, TagUpdated, TagsShuffled), (tagging_handlers.ask_library,)),
         TagDeleted: (tagging_handlers.record_deleted,),
@@ -253,19 +265,13 @@ def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine, a
         GroupDismissed: (groups.record_dismissed,),
         GroupFetched: (groups.record_fetched, rules.on_group),
         **_of_the_directory(),
-        ArchiveHasNews: (archive.on_news,),
+        ArchiveHasNews: (chat.archive.on_news,),
         ArchiveConsentGiven: (consents.record_callback,),
         RadarOpened: (radar_handlers.note_opened, watch.tell_opened),
         RadarProgressed: (radar_handlers.note_progressed, watch.tell_progressed),
         RadarForwarded: (radar_handlers.note_forwarded, watch.tell_forwarded),
         RadarRuleMet: (radar_handlers.note_rule_met, tagging_handlers.apply_radar_tags),
     }
-
-
-def chat_readers(settings: Settings) -> tuple[ChatReader, ...]:
-    """Who makes something of every chat message."""
-    del settings
-    return ()
 
 
 def _of_the_directory() -> HandlerTable:
@@ -339,9 +345,7 @@ def _loops(
         loop("outbox-single", outbox, ("single",), send, 1, 1),
         loop("outbox-media", outbox, ("media",), send, 1, 2),
         loop("jobs", jobs, ("default",), run_jobs, 1, 1),
-        loop("chat", jobs, (CHAT_LANE,), run_jobs, 1, 1),
-        loop("archive", jobs, (archive_book.LANE,), run_jobs, 1, 1),
-        loop("archive-media", jobs, (archive_media.LANE,), run_jobs, 1, 1),
+        *(loop(name, jobs, (lane,), run_jobs, 1, threads) for name, (lane, threads) in LANES.items()),
         loop("tasks", jobs, ("task",), run_jobs, 1, 1),
     )
 

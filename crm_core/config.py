@@ -24,7 +24,7 @@ from crm_core.config_file import read_yaml, say_fault
 from crm_core.errors import ConfigInvalid
 from crm_core.ids import AppKey, CorpId
 
-OWN_SECRETS = ("secret_key", "admin_password")  # of the product itself, by their SCRM_ variables
+OWN_SECRETS = ("secret_key", "admin_password", "draft_key")  # of the product itself, by their SCRM_ variables
 SECRET_KINDS: tuple[Literal["secret", "token", "aes_key"], ...] = ("secret", "token", "aes_key")
 MIN_SECRET_KEY = 32
 MIN_ADMIN_PASSWORD = 12
@@ -193,6 +193,22 @@ class RadarPart(Part):
     poster_font: str = ""
 
 
+class DraftPart(Part):
+    """Reply drafts by a language model of the company's choosing (OpenAI-compatible); off by default."""
+
+    enabled: bool = False
+    base_url: str = Field("", pattern=r"^(https?://[^\s/]+(:\d+)?[^\s]*)?$")
+    model: str = ""
+    timeout_seconds: Seconds = 20
+    most_chars: int = Field(300, ge=50, le=2000)
+
+    @model_validator(mode="after")
+    def _knows_where(self) -> Self:
+        if self.enabled and not (self.base_url and self.model):
+            raise ValueError("启用回复草稿需要填写 base_url 与 model")
+        return self
+
+
 class DemoPart(Part):
     """Only ``scrm demo`` switches this on."""
 
@@ -264,10 +280,12 @@ class Settings(BaseSettings):
     sop: SopPart = SopPart()
     materials: MaterialsPart = MaterialsPart()
     radar: RadarPart = RadarPart()
+    draft: DraftPart = DraftPart()
     demo: DemoPart = DemoPart()
     corps: tuple[CorpPart, ...] = ()
     secret_key: SecretStr = SecretStr("")
     admin_password: SecretStr = SecretStr("")
+    draft_key: SecretStr = SecretStr("")
     app_secrets: dict[str, AppSecrets] = Field(default_factory=dict)
 
     @classmethod

@@ -83,6 +83,11 @@ def secrets(settings: Settings) -> list[SecretLine]:
             says="首位管理员的密码",
             is_set=bool(settings.admin_password.get_secret_value()),
         ),
+        SecretLine(
+            variable="SCRM_DRAFT_KEY",
+            says="回复草稿接口的密钥",
+            is_set=bool(settings.draft_key.get_secret_value()),
+        ),
     ]
     names = {"secret": "应用 Secret", "token": "回调 Token", "aes_key": "回调 EncodingAESKey"}
     for corp in settings.corps:

@@ -167,6 +167,15 @@ def known_among(session: Session, corp: CorpId, chats: Iterable[str]) -> frozens
     return frozenset(found)
 
 
+def owners(session: Session, corp: CorpId, chats: Iterable[ChatId]) -> dict[str, str]:
+    """The owner of each group we know, by chat id."""
+    wanted = col(CustomerGroupRow.chat_id).in_(set(chats))
+    rows = session.exec(
+        select(CustomerGroupRow.chat_id, CustomerGroupRow.owner).where(CustomerGroupRow.corp_id == corp, wanted)
+    )
+    return {chat: owner for chat, owner in rows if owner}
+
+
 def names(session: Session, corp: CorpId, chats: Iterable[ChatId]) -> dict[str, str]:
     """Group names by chat; groups we do not know are left out."""
     rows = session.exec(

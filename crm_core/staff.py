@@ -135,6 +135,21 @@ def department_names(session: Session, corp: CorpId) -> list[tuple[int, str]]:
     return [(row.dept_id, row.name or str(row.dept_id)) for row in rows]
 
 
+def first_departments(session: Session, corp: CorpId, userids: Iterable[str]) -> dict[str, int]:
+    """The first department of each member who has one."""
+    wanted = col(StaffRow.userid).in_(set(userids))
+    rows = session.exec(select(StaffRow.userid, StaffRow.departments).where(StaffRow.corp_id == corp, wanted))
+    return {userid: inside[0] for userid, inside in rows if inside}
+
+
+def root_departments(session: Session, corp: CorpId) -> list[int]:
+    """The departments above which there is none that we know."""
+    parents = dict(
+        session.exec(select(DepartmentRow.dept_id, DepartmentRow.parent_id).where(DepartmentRow.corp_id == corp)).all()
+    )
+    return sorted(number for number, parent in parents.items() if parent not in parents)
+
+
 def departments_above(session: Session, corp: CorpId, staff: StaffUserId) -> frozenset[int]:
     """The departments a member is in and all those above them."""
     return remembered(session, ("departments above", corp, staff), lambda: _departments_above(session, corp, staff))

@@ -12,7 +12,13 @@ from crm_core.spelling import spell
 Data = Mapping[str, Any]
 
 ENDED_BY = {"customer": "客户删除了{staff}", "staff": "{staff}删除了客户", "transfer": "客户已转给其他同事"}
-TAG_SOURCES = {"channel": "渠道自动", "rule": "规则自动", "wecom": "企业微信里", "staff": "侧边栏里"}
+TAG_SOURCES = {
+    "channel": "渠道自动",
+    "rule": "规则自动",
+    "chat": "聊天识别",
+    "wecom": "企业微信里",
+    "staff": "侧边栏里",
+}
 FOLLOW_STATES = {"half": "等待员工通过", "active": "跟进中", "ended": "已结束"}
 ENDED_BY_NAMES = {"customer": "客户已删除", "staff": "员工已删除", "transfer": "已转给同事"}
 FILTERS: dict[str, tuple[str, tuple[str, ...]]] = {

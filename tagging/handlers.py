@@ -1,7 +1,7 @@
 """What tagging does when something happens."""
 
 from sqlalchemy import delete, update
-from sqlmodel import SQLModel, select
+from sqlmodel import SQLModel, col, select
 
 from crm_core import contact_ways, customers, outbox
 from crm_core.db import UnitOfWork
@@ -19,7 +19,7 @@ from crm_core.events import (
     TagUpdated,
 )
 from tagging import service
-from tagging.tables import FollowTagRow, PersonalTagRow
+from tagging.tables import ChatTagHitRow, FollowTagRow, PersonalTagRow, TagSuggestionRow
 
 
 def apply_contact_way_tags(event: FollowStarted, uow: UnitOfWork) -> None:
@@ -105,7 +105,8 @@ def rename_staff(event: StaffUpdated, uow: UnitOfWork) -> None:
     """A changed userid is carried through the tags; a mark that a sync has found under the new one stays single."""
     if event.new_staff is None or event.new_staff == event.staff:
         return
-    for table, mark in ((FollowTagRow, "tag_id"), (PersonalTagRow, "name")):
+    keyed = ((FollowTagRow, ("tag_id",)), (PersonalTagRow, ("name",)), (TagSuggestionRow, ("tag_id", "source")))
+    for table, marks in keyed:
         columns = SQLModel.metadata.tables[str(table.__tablename__)]
         twin = columns.alias()
         of_old = (columns.c.corp_id == event.corp) & (columns.c.staff_userid == event.staff)
@@ -113,10 +114,14 @@ def rename_staff(event: StaffUpdated, uow: UnitOfWork) -> None:
             twin.c.corp_id == event.corp,
             twin.c.staff_userid == event.new_staff,
             twin.c.external_userid == columns.c.external_userid,
-            twin.c[mark] == columns.c[mark],
+            *(twin.c[mark] == columns.c[mark] for mark in marks),
         )
         uow.session.execute(delete(columns).where(of_old, doubled.exists()))
         uow.session.execute(update(columns).where(of_old).values(staff_userid=event.new_staff))
+    hits = update(ChatTagHitRow).where(
+        col(ChatTagHitRow.corp_id) == event.corp, col(ChatTagHitRow.staff_userid) == event.staff
+    )
+    uow.session.execute(hits.values(staff_userid=event.new_staff))
 
 
 def _ask(event: TagLibraryEvent, uow: UnitOfWork, payload: dict[str, list[str]]) -> None:

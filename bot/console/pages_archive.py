@@ -14,7 +14,7 @@ from crm_core import audit, customers, staff
 from crm_core.chat import archive_book, archive_media, consents
 from crm_core.chat.archive_book import TROUBLED, ArchiveState
 from crm_core.chat.archive_media import MediaState
-from crm_core.chat.archive_port import ArchiveTrouble, Unopened
+from crm_core.chat.archive_port import ArchiveTrouble, MessageArchive, Unopened
 from crm_core.chat.consents import Consent
 from crm_core.errors import NotFound
 from crm_core.ids import CorpId
@@ -68,7 +68,7 @@ def archive_status() -> str:
 def pull_archive() -> Response:
     """Pull now, whatever pause is on. Raises: NotFound (no archive configured)."""
     with acting() as (uow, sight):
-        room().house.archive.need(sight.corp)
+        room().house.chat.archive.need(sight.corp)
         key = f"{sight.corp}:asked:{uow.now().isoformat()}"
         archive_book.ask(uow, sight.corp, key, actor=sight.who.actor)
     return told("已开始拉取", "archive-changed")
@@ -78,7 +78,7 @@ def pull_archive() -> Response:
 def retry_archive() -> Response:
     """Try again whatever could not be opened. Raises: NotFound (no archive configured)."""
     with acting() as (uow, sight):
-        room().house.archive.need(sight.corp)
+        room().house.chat.archive.need(sight.corp)
         count = archive_book.forget_tries(uow, sight.corp, actor=sight.who.actor)
         archive_book.ask(uow, sight.corp, f"{sight.corp}:retry:{uow.now().isoformat()}", actor=sight.who.actor)
     return told(f"正在重试 {count} 条消息", "archive-changed")
@@ -162,7 +162,7 @@ def archive_file(file_id: int) -> Response:
             data={"msgid": file.msgid},
         )
         uow.commit()
-    with found.house.archive.files.open(file.file_key) as content:
+    with found.house.chat.archive.files.open(file.file_key) as content:
         response = Response(content.read(), content_type="application/octet-stream")
     name = file.filename or f"{KINDS.get(file.kind, '文件')}-{file.id}"
     response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(name)}"
@@ -171,7 +171,7 @@ def archive_file(file_id: int) -> Response:
 
 def _status() -> dict[str, object]:
     found, who = room(), visitor()
-    configured = found.house.archive.archives.get(who.corp)
+    configured = found.house.chat.archive.archives.get(who.corp)
     now = found.db.clock.now()
     with found.db.reading() as session:
         state = archive_book.state(session, who.corp)
@@ -179,7 +179,7 @@ def _status() -> dict[str, object]:
             "configured": configured,
             "state": state,
             "waited": state.caught_up_at is not None and _late(state, now),
-            "remedy": _remedy(state),
+            "remedy": _remedy(state, configured.archive if configured else None),
             "gaps": archive_book.gaps(session, who.corp, 20),
             "missing": archive_book.missing_seqs(session, who.corp),
             "undecided": archive_book.undecided(session, who.corp),
@@ -197,10 +197,11 @@ def _late(state: ArchiveState, now: datetime) -> bool:
     return state.caught_up_at is not None and (now - state.caught_up_at).total_seconds() > 600
 
 
-def _remedy(state: ArchiveState) -> str:
+def _remedy(state: ArchiveState, archive: MessageArchive | None) -> str:
     if state.state != TROUBLED:
         return ""
-    return room().house.archive.remedy(state.code_seen) or REMEDIES.get(ArchiveTrouble(state.trouble), "")
+    known = "" if archive is None or state.code_seen is None else archive.remedy(state.code_seen)
+    return known or REMEDIES.get(ArchiveTrouble(state.trouble), "")
 
 
 def _names(session: Session, corp: CorpId, rows: list[consents.ConsentState]) -> dict[str, str]:

@@ -29,6 +29,7 @@ PARTS = {
     "worktime": "工作时间",
     "identity": "客户合并",
     "sop": "SOP",
+    "draft": "回复草稿",
     "demo": "演示",
 }
 

@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.http import dump_options_header
 from werkzeug.utils import secure_filename
 
+from bot.chat_tag_tasks import BACKFILL
 from bot.console import lists
 from bot.console.access import Sight, acting, contact_app, looking
 from bot.console.list_specs import CUSTOMERS, SPECS, TASKS
@@ -27,6 +28,7 @@ KIND_NAMES = {
     "bulk.tags": "批量改标签",
     "bulk.stage": "批量改阶段",
     "bulk.undo": "撤销批量操作",
+    BACKFILL: "聊天标签回溯",
     "import.customers": "导入客户资料",
 }
 EXPORTS = {
@@ -35,7 +37,7 @@ EXPORTS = {
     "ways": ("export.ways", "customers.export"),
     "audit": ("export.audit", "audit.read"),
 }
-UNDOABLE = frozenset({"bulk.tags", "bulk.stage", "import.customers"})
+UNDOABLE = frozenset({"bulk.tags", "bulk.stage", "import.customers", BACKFILL})
 MOST_CHOSEN = 500
 FILE_CHUNK = 64 * 1024
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

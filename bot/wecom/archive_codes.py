@@ -42,8 +42,3 @@ def explain(code: int) -> Explanation:
     if found is None:
         return Explanation(f"会话存档返回了错误 {code}", "查看企业微信的错误码说明")
     return Explanation(f"{found.says}（{code}）", found.remedy)
-
-
-def remedy_of(code: int) -> str:
-    """What a person can do about a code, "" when nothing is known."""
-    return explain(code).remedy

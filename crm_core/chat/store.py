@@ -68,6 +68,11 @@ class ChatStore:
         found = _of(corp).where(MESSAGES.c.position.between(first, last)).order_by(MESSAGES.c.position)
         return self._open_all(session, found)
 
+    def head(self, session: Session, corp: CorpId) -> int:
+        """The newest position, 0 before the first message."""
+        row = session.get(ChatHeadRow, corp)
+        return row.position if row is not None else 0
+
     def last_of(
         self, session: Session, corp: CorpId, conversation: Conversation, limit: int, *, before: int | None = None
     ) -> list[StoredMessage]:

@@ -54,7 +54,7 @@ def news(product: InProcess) -> None:
 
 def stored(product: InProcess) -> list[StoredMessage]:
     with product.house.db.reading() as session:
-        return product.house.chats.read(session, product.corp, 1, 100_000)
+        return product.house.chat.store.read(session, product.corp, 1, 100_000)
 
 
 def state(product: InProcess) -> archive_book.ArchiveState:
@@ -218,7 +218,7 @@ def test_files_are_fetched_in_chunks_and_checked(product: InProcess, lab: Archiv
     lab.add(file_message(1, "f1", content), file_message(2, "f2", b"what was told"), file_message(3, "f3", b"gone"))
     news(product)
     (done,) = files(product, MediaState.DONE)
-    with product.house.archive.files.open(done.file_key) as kept:
+    with product.house.chat.archive.files.open(done.file_key) as kept:
         assert kept.read() == content
     failed = {one.sdkfileid: one.says for one in files(product, MediaState.FAILED)}
     assert set(failed) == {"f2", "f3"}
@@ -229,7 +229,7 @@ def test_a_broken_off_download_goes_on_where_it_was(product: InProcess, lab: Arc
     content = bytes(range(256)) * 5000
     lab.add_file("f1", content)
     lab.add(file_message(1, "f1", content))
-    archive = product.house.archive.need(product.corp).archive
+    archive = product.house.chat.archive.need(product.corp).archive
     asked: list[bytes] = []
     real = archive.media
 
@@ -248,13 +248,13 @@ def test_a_broken_off_download_goes_on_where_it_was(product: InProcess, lab: Arc
     wait_for(lambda: product.work() or files(product, MediaState.DONE), what="the job's own retry")
     wait_for(lambda: product.work() or files(product, MediaState.DONE), what="the file")
     assert [one or b"first" for one in asked] == [b"first", b"524288", b"524288", b"1048576"]
-    with product.house.archive.files.open(files(product, MediaState.DONE)[0].file_key) as kept:
+    with product.house.chat.archive.files.open(files(product, MediaState.DONE)[0].file_key) as kept:
         assert kept.read() == content
 
 
 def test_two_pullers_store_nothing_twice(product: InProcess, lab: ArchiveLab) -> None:
     lab.add(*(text_message(number) for number in range(1, 6)))
-    corp, desk = product.corp, product.house.archive
+    corp, desk = product.corp, product.house.chat.archive
     with product.house.db.unit() as uow:
         assert archive_book.begin(uow, corp, "another.1.1.x") == (0, 0)
         uow.commit()

@@ -46,7 +46,7 @@ def pull(product: InProcess) -> list[StoredMessage]:
         uow.commit()
     product.work()
     with product.house.db.reading() as session:
-        return product.house.chats.read(session, product.corp, 1, 1000)
+        return product.house.chat.store.read(session, product.corp, 1, 1000)
 
 
 def test_what_people_say_arrives(product: InProcess, wecom: SandboxServer) -> None:
@@ -77,7 +77,7 @@ def test_files_come_along(product: InProcess, wecom: SandboxServer) -> None:
     with product.house.db.reading() as session:
         (file,) = archive_media.troubled(session, product.corp, MediaState.DONE)
     assert file.filename == "报价.xlsx"
-    with product.house.archive.files.open(file.file_key) as kept:
+    with product.house.chat.archive.files.open(file.file_key) as kept:
         assert kept.read() == content
 
 
