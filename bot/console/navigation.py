@@ -35,6 +35,14 @@ SECTIONS = (
         ),
     ),
     Section(
+        name="会话",
+        places=(
+            Place(path="/chats", name="会话内容", icon="message-circle-more", permission="chat.read"),
+            Place(path="/replies", name="回复时效", icon="timer", permission="replies.read"),
+            Place(path="/archive", name="会话存档", icon="archive", permission="archive.read"),
+        ),
+    ),
+    Section(
         name="获客",
         places=(Place(path="/live-codes", name="渠道活码", icon="qr-code", permission="contact_ways.read"),),
     ),
@@ -53,10 +61,6 @@ SECTIONS = (
             Place(path="/radar", name="素材雷达", icon="radar", permission="radar.read"),
             Place(path="/card", name="我的名片", icon="id-card", permission="card.own"),
         ),
-    ),
-    Section(
-        name="会话",
-        places=(Place(path="/archive", name="会话存档", icon="archive", permission="archive.read"),),
     ),
     Section(
         name="组织",
