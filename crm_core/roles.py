@@ -83,6 +83,8 @@ PERMISSIONS = {
     "system.read": "查看系统运行",
     "system.replay": "重放失败的任务",
     "content.reveal": "查看消息原文",
+    "archive.read": "查看会话存档状态",
+    "archive.write": "管理会话存档",
     "audit.read": "查看审计日志",
     "settings.read": "查看设置",
 }

@@ -39,6 +39,7 @@ SECTIONS = (
         places=(
             Place(path="/chats", name="会话内容", icon="message-circle-more", permission="chat.read"),
             Place(path="/replies", name="回复时效", icon="timer", permission="replies.read"),
+            Place(path="/archive", name="会话存档", icon="archive", permission="archive.read"),
         ),
     ),
     Section(

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from bot.console import (
     material_files,
     navigation,
+    pages_archive,
     pages_card,
     pages_chats,
     pages_corps,
@@ -58,6 +59,7 @@ from sidebar.surface import SAFE_METHODS
 
 PAGES = (
     material_files,
+    pages_archive,
     pages_card,
     pages_chats,
     pages_corps,
