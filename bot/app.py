@@ -91,6 +91,7 @@ def create_app(house: House) -> Flask:
         settings=settings,
         gateways=house.gateways,
         store=house.desk.store,
+        chats=house.chats,
         embedder=house.meaning.ladder.when_loaded,
     )
     shelf = install(app, deps)

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, current_app
 
+from crm_core.chat.store import ChatStore
 from crm_core.config import Settings
 from crm_core.db import Database
 from crm_core.ports import Embedder, Gateways, MediaStore
@@ -25,6 +26,7 @@ class SidebarDeps:
     settings: Settings
     gateways: Gateways
     store: MediaStore
+    chats: ChatStore
     embedder: Callable[[int], Embedder | None] = lambda _scripts: None
 
 
@@ -36,6 +38,7 @@ class Room:
     settings: Settings
     gateways: Gateways
     store: MediaStore
+    chats: ChatStore
     shelf: ScriptShelf
     assets: Assets
     zone: ZoneInfo

@@ -23,6 +23,7 @@ from sidebar import (
     routes_pages,
     routes_profile,
     routes_scripts,
+    routes_tag_hints,
     surface,
 )
 from sidebar.assets import Assets
@@ -42,6 +43,7 @@ VIEWS = (
     routes_materials,
     routes_profile,
     routes_scripts,
+    routes_tag_hints,
     routes_pages,
 )
 ASSETS = (
@@ -76,6 +78,7 @@ def install(app: Flask, deps: SidebarDeps) -> ScriptShelf:
         settings=settings,
         gateways=deps.gateways,
         store=deps.store,
+        chats=deps.chats,
         shelf=shelf,
         assets=Assets(ASSETS, prefix=f"{SURFACE.prefix}/static", bundles=BUNDLES),
         zone=ZoneInfo(settings.worktime.time_zone),

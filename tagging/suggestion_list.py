@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func
+from sqlalchemy import func, or_
 from sqlmodel import Session, col, select
 
 from crm_core.errors import NotFound
 from crm_core.ids import CorpId, ExternalUserId, StaffUserId
-from tagging.suggestions import APPLIED, CONFIRMED, ON, REFUSED, SUGGESTED
+from tagging.suggestions import APPLIED, CONFIRMED, DISMISSED, ON, REFUSED, SUGGESTED
 from tagging.tables import FollowTagRow, TagGroupRow, TagRow, TagSuggestionRow
 
 
@@ -63,19 +63,35 @@ def get(session: Session, corp: CorpId, suggestion_id: int) -> Suggestion:
 
 
 def of_follow(
-    session: Session, corp: CorpId, staff: StaffUserId, external_user: ExternalUserId, *, since: datetime
+    session: Session,
+    corp: CorpId,
+    staff: StaffUserId,
+    external_user: ExternalUserId,
+    *,
+    since: datetime,
+    just_now: datetime,
 ) -> list[Suggestion]:
-    """What a staff member should see of a customer: open questions, each tag once, and what was applied lately."""
+    """What a staff member should see of a customer, each tag once: open questions, what was applied by itself since
+    ``since``, and what they answered since ``just_now``, to take it back.
+    """
     rows = session.exec(
         select(TagSuggestionRow)
         .where(
             TagSuggestionRow.corp_id == corp,
             TagSuggestionRow.staff_userid == staff,
             TagSuggestionRow.external_userid == external_user,
-            col(TagSuggestionRow.state).in_((SUGGESTED, APPLIED)),
+            or_(
+                TagSuggestionRow.state == SUGGESTED,
+                (TagSuggestionRow.state == APPLIED) & (TagSuggestionRow.settled_at >= since),
+                col(TagSuggestionRow.state).in_((CONFIRMED, DISMISSED))
+                & (TagSuggestionRow.settled_by == staff)
+                & (TagSuggestionRow.settled_at >= just_now),
+            ),
         )
         .order_by(col(TagSuggestionRow.confidence).desc(), col(TagSuggestionRow.id))
     ).all()
+    if not rows:
+        return []
     carried = set(
         session.exec(
             select(FollowTagRow.tag_id).where(
@@ -88,9 +104,7 @@ def of_follow(
     )
     seen: dict[str, TagSuggestionRow] = {}
     for row in rows:
-        is_open = row.state == SUGGESTED and row.tag_id not in carried
-        is_fresh = row.state == APPLIED and row.tag_id in carried and row.settled_at >= since
-        if is_open or is_fresh:
+        if (row.tag_id in carried) == (row.state in (APPLIED, CONFIRMED)):
             seen.setdefault(row.tag_id, row)
     return _views(session, corp, sorted(seen.values(), key=lambda row: row.state != SUGGESTED))
 

@@ -14,8 +14,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlmodel import SQLModel
 
+from bot.ciphers import open_cipher
 from bot.media_store import FolderStore
 from crm_core import groups, staff, timeline
+from crm_core.chat.store import ChatStore
 from crm_core.config import AppPart, CorpPart, DemoPart, ServerPart, Settings, WeComPart
 from crm_core.customers import CustomerFiles
 from crm_core.db import Database, open_engine
@@ -79,6 +81,7 @@ class House:
     gateway: FakeGateway
     other_gateway: FakeGateway
     settings: Settings
+    chats: ChatStore
 
     def client(self) -> FlaskClient:
         return self.app.test_client()
@@ -132,15 +135,20 @@ def build(folder: Path, settings: Settings | None = None) -> House:
     SQLModel.metadata.create_all(db.engine)
     gateway = FakeGateway(CORP, AppKey("main"), {"zhang": ZHANG, "li": LI})
     other = FakeGateway(OTHER_CORP, AppKey("other"), {"zhang": ZHANG})
+    chats = ChatStore(open_cipher(settings), ())
     app = Flask("house")
     app.testing = False
     install(
         app,
         SidebarDeps(
-            db=db, settings=settings, gateways=FakeGateways(gateway, other), store=FolderStore(folder / "media")
+            db=db,
+            settings=settings,
+            gateways=FakeGateways(gateway, other),
+            store=FolderStore(folder / "media"),
+            chats=chats,
         ),
     )
-    house = House(app, db, clock, gateway, other, settings)
+    house = House(app, db, clock, gateway, other, settings, chats)
     _settle_in(house)
     return house
 
