@@ -10,7 +10,7 @@ from bot.console.customer_query import STATUSES, Ask, filter_of
 from bot.console.list_specs import CUSTOMERS
 from bot.console.list_state import ListState
 from bot.console.tagging_acts import mark
-from bot.customer_import import import_customers
+from bot.customer_import import import_customers, take_back_row
 from bot.task_desk import CHUNK_ROWS, Bench, TaskBody
 from crm_core import audit, customer_acts, customer_list, customers, group_list, tasks, way_figures
 from crm_core.customer_list import CustomerFilter, CustomerLine
@@ -216,7 +216,12 @@ def take_back(bench: Bench) -> None:
     former = int(bench.task.asked["task"])
     with bench.db.reading() as session:
         kind = tasks.get(session, bench.corp, former).kind
-    undo_one = {"bulk.tags": _unmark, "bulk.stage": _unmove, BACKFILL: unmake}[kind]
+    undo_one = {
+        "bulk.tags": _unmark,
+        "bulk.stage": _unmove,
+        "import.customers": take_back_row,
+        BACKFILL: unmake,
+    }[kind]
     after = int(bench.task.cursor.get("after", 0))
     bench.count(int(bench.task.asked.get("total", 0)))
     while True:

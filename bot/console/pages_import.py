@@ -7,7 +7,7 @@ from flask import session as cookie
 from flask.typing import ResponseReturnValue
 
 from bot import customer_import
-from bot.console.access import acting, contact_app
+from bot.console.access import acting, contact_app, looking
 from bot.console.room import room
 from bot.console.views import page, visitor
 from bot.spreadsheets import MOST_FILE_BYTES
@@ -21,7 +21,7 @@ KEPT = "console_import"
 def import_form() -> str:
     """Where a file is given."""
     visitor().grant.require("customers.write")
-    return render_template("console/import.html", fields=customer_import.FIELDS)
+    return render_template("console/import.html", fields=_columns())
 
 
 @page("/tasks/import", permission="tasks.read", methods=("POST",))
@@ -35,11 +35,16 @@ def import_preview() -> ResponseReturnValue:
         if (request.content_length or 0) > MOST_FILE_BYTES + 100_000:
             raise InputInvalid(f"文件超过 {MOST_FILE_BYTES // 1_000_000} MB，请拆开再导入", field="file")
         blob = room().house.tasks.store.put(given.stream)  # type: ignore[arg-type]
-        draft = customer_import.draft_of(room().house.tasks.store, blob.key, given.filename)
+        draft = customer_import.draft_of(room().house.tasks.store, blob.key, given.filename, _columns())
     except ScrmError as error:
-        return render_template("console/import.html", fields=customer_import.FIELDS, said=error.message), 422
+        return render_template("console/import.html", fields=_columns(), said=error.message), 422
     cookie[KEPT] = {"key": blob.key, "name": given.filename[:120], "count": draft.count}
     return _preview(given.filename, draft, draft.mapping)
+
+
+def _columns() -> dict[str, str]:
+    with looking() as sight:
+        return customer_import.columns(sight.session, sight.corp)
 
 
 def _preview(filename: str, draft: Any, mapping: Any, said: str = "") -> str:
@@ -48,7 +53,7 @@ def _preview(filename: str, draft: Any, mapping: Any, said: str = "") -> str:
         filename=filename,
         draft=draft,
         mapping=mapping,
-        fields=customer_import.FIELDS,
+        fields=_columns(),
         said=said,
     )
 
@@ -62,9 +67,9 @@ def start_import() -> ResponseReturnValue:
         raise InputInvalid("请先选择要导入的文件")
     mapping = request.form.getlist("column")
     try:
-        customer_import.check_mapping(mapping)
+        customer_import.check_mapping(mapping, _columns())
     except InputInvalid as error:
-        draft = customer_import.draft_of(room().house.tasks.store, kept["key"], kept["name"])
+        draft = customer_import.draft_of(room().house.tasks.store, kept["key"], kept["name"], _columns())
         return _preview(kept["name"], draft, mapping, error.message), 422
     with acting() as (uow, sight):
         task_id = tasks.ask(

@@ -37,7 +37,7 @@ EXPORTS = {
     "ways": ("export.ways", "customers.export"),
     "audit": ("export.audit", "audit.read"),
 }
-UNDOABLE = frozenset({"bulk.tags", "bulk.stage", BACKFILL})
+UNDOABLE = frozenset({"bulk.tags", "bulk.stage", "import.customers", BACKFILL})
 MOST_CHOSEN = 500
 FILE_CHUNK = 64 * 1024
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

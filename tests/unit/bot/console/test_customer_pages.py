@@ -5,6 +5,9 @@ import re
 
 from openpyxl import load_workbook
 
+from crm_core import custom_fields
+from crm_core.custom_fields import FieldForm
+from crm_core.ids import ExternalUserId, StaffUserId
 from tests.console_house import ADMIN, OPERATOR, STAFF, SUPERVISOR, Console
 
 PART = {"HX-Request": "true", "HX-Target": "list"}
@@ -212,9 +215,42 @@ def test_an_import_maps_columns_does_good_rows_and_tells_bad_ones(console: Conso
     assert "不是 Excel 文件" in answer.get_data(as_text=True)
 
 
+def test_an_import_fills_own_fields_and_is_taken_back_where_nobody_changed_it_since(console: Console) -> None:
+    client, lin, corp = console.client(OPERATOR), console.customer("林小满"), console.product.corp
+    with console.product.house.db.unit() as uow:
+        area = custom_fields.define(uow, corp, FieldForm(name="面积", kind="number"), actor="t")
+        likes = custom_fields.define(uow, corp, FieldForm(name="喜好", kind="multi", choices=("木", "石")), actor="t")
+        uow.commit()
+    table = f"客户ID,面积,喜好,阶段,标签\n{lin},120,木、石,已成交,软装\n{lin},一百,,,\n"
+    given = {"file": (io.BytesIO(table.encode()), "a.csv")}
+    page = console.post(client, "/console/tasks/import", given, content_type="multipart/form-data").get_data(
+        as_text=True
+    )
+    columns = re.findall(r'<option value="([^"]*)" selected>', page)
+    assert columns == ["external_user", f"field:{area}", f"field:{likes}", "stage", "tags"]
+    assert console.post(client, "/console/tasks/import/start", {"column": columns}).status_code == 302
+    console.product.work()
+    assert "应是数字" in client.get("/console/tasks/1/failures").get_data(as_text=True)
+    assert held(console, lin) == {"面积": "120", "喜好": ["木", "石"]}
+    with console.product.house.db.unit() as uow:
+        custom_fields.save(uow, corp, lin, staff_userid=StaffUserId("zhang.san"), given={area: ["90"]})
+        uow.commit()
+    assert console.post(client, "/console/tasks/1/undo").status_code < 400
+    console.product.work()
+    assert held(console, lin) == {"面积": "90", "喜好": None}
+    shown = client.get(f"/console/customers/{lin}").get_data(as_text=True)
+    assert "去掉标签 软装" not in shown
+    assert '<option value="won" selected>' not in shown
+
+
+def held(console: Console, external_user: str) -> dict[str, object]:
+    with console.product.house.db.reading() as session:
+        values = custom_fields.values_of(session, console.product.corp, ExternalUserId(external_user))
+    return {one.field.name: one.value for one in values if one.field.name in {"面积", "喜好"}}
+
+
 def test_merges_are_told_and_can_be_taken_back(console: Console) -> None:
     from crm_core import duplicates
-    from crm_core.ids import ExternalUserId, StaffUserId
 
     client, corp = console.client(ADMIN), console.product.corp
     kept, other = console.customer("林小满"), console.customer("半糖")
