@@ -1,6 +1,7 @@
 """What was suggested from chats, for people to look at, and what they said of it."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -81,11 +82,11 @@ def of_follow(
             TagSuggestionRow.staff_userid == staff,
             TagSuggestionRow.external_userid == external_user,
             or_(
-                TagSuggestionRow.state == SUGGESTED,
-                (TagSuggestionRow.state == APPLIED) & (TagSuggestionRow.settled_at >= since),
+                col(TagSuggestionRow.state) == SUGGESTED,
+                (col(TagSuggestionRow.state) == APPLIED) & (col(TagSuggestionRow.settled_at) >= since),
                 col(TagSuggestionRow.state).in_((CONFIRMED, DISMISSED))
-                & (TagSuggestionRow.settled_by == staff)
-                & (TagSuggestionRow.settled_at >= just_now),
+                & (col(TagSuggestionRow.settled_by) == staff)
+                & (col(TagSuggestionRow.settled_at) >= just_now),
             ),
         )
         .order_by(col(TagSuggestionRow.confidence).desc(), col(TagSuggestionRow.id))
@@ -118,12 +119,18 @@ def of_customer(session: Session, corp: CorpId, external_user: ExternalUserId) -
 
 
 def of_source(
-    session: Session, corp: CorpId, source: str, *, states: Sequence[str] = (), before: int = 0, limit: int = 20
+    session: Session,
+    corp: CorpId,
+    source: str,
+    *,
+    visible: AbstractSet[str] | None = None,
+    before: int = 0,
+    limit: int = 20,
 ) -> list[Suggestion]:
-    """What a rule or the learner proposed, the newest first."""
+    """What a rule or the learner proposed on follows of these staff (None: anybody's), the newest first."""
     statement = select(TagSuggestionRow).where(TagSuggestionRow.corp_id == corp, TagSuggestionRow.source == source)
-    if states:
-        statement = statement.where(col(TagSuggestionRow.state).in_(states))
+    if visible is not None:
+        statement = statement.where(col(TagSuggestionRow.staff_userid).in_(sorted(visible)))
     if before:
         statement = statement.where(col(TagSuggestionRow.id) < before)
     return _views(session, corp, session.exec(statement.order_by(col(TagSuggestionRow.id).desc()).limit(limit)).all())

@@ -93,4 +93,27 @@ GROUPS = ListSpec(
         Filter(key="status", name="状态", kind="choice", is_first=True),
     ),
 )
-SPECS = {spec.key: spec for spec in (CUSTOMERS, TASKS, WAYS, GROUPS)}
+CHAT_TAGS = ListSpec(
+    key="chat_tags",
+    path="/tags/chat",
+    permission="tags.read",
+    columns=(
+        Column(key="rule", name="规则"),
+        Column(key="tag", name="标签"),
+        Column(key="mode", name="方式"),
+        Column(key="state", name="状态"),
+        Column(key="waiting", name="待确认", is_number=True),
+        Column(key="right", name="已确认", is_number=True),
+        Column(key="wrong", name="被否定", is_number=True),
+        Column(key="applied", name="自动打上", is_number=True),
+        Column(key="precision", name="准确率", is_number=True),
+        Column(key="acts", name="操作"),
+    ),
+    filters=(
+        Filter(key="q", name="搜索", kind="search", is_first=True, help="规则名称"),
+        Filter(key="kind", name="类型", kind="choice", is_first=True),
+        Filter(key="mode", name="方式", kind="choice", is_first=True),
+        Filter(key="state", name="状态", kind="choice", is_first=True),
+    ),
+)
+SPECS = {spec.key: spec for spec in (CUSTOMERS, TASKS, WAYS, GROUPS, CHAT_TAGS)}

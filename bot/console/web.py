@@ -11,6 +11,8 @@ from bot.console import (
     material_files,
     navigation,
     pages_card,
+    pages_chat_tag_learner,
+    pages_chat_tags,
     pages_corps,
     pages_customer_acts,
     pages_customer_data,
@@ -54,6 +56,8 @@ from sidebar.surface import SAFE_METHODS
 PAGES = (
     material_files,
     pages_card,
+    pages_chat_tag_learner,
+    pages_chat_tags,
     pages_corps,
     pages_customer_acts,
     pages_customer_data,
