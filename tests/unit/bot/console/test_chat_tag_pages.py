@@ -4,33 +4,10 @@ import re
 
 import pytest
 
-from crm_core.chat.model import ChatMessage, Conversation, Party, PartyKind
 from crm_core.ids import AppKey
 from tagging import chat_rule_book, learned, service, suggestion_list, suggestions
 from tests.console_house import ADMIN, OPERATOR, STAFF, Console
-
-
-def say(console: Console, *texts: str, live: bool = True) -> list[tuple[str, str]]:
-    """Customers say something, one after the other. Answers on which follows."""
-    house = console.product.house
-    with house.db.unit() as uow:
-        rows = uow.session.connection().exec_driver_sql(
-            "SELECT staff_userid, external_userid FROM follows WHERE status = 'active' ORDER BY id LIMIT 8"
-        )
-        follows = [(str(staff), str(who)) for staff, who in rows]
-        head = house.chats.head(uow.session, console.product.corp)
-        said = [
-            ChatMessage(
-                msgid=f"m{head}-{number}", source="archive", conversation=Conversation.single(*follows[number % 8]),
-                sender=Party(PartyKind.CUSTOMER, follows[number % 8][1]), sent_at=console.product.clock.now(),
-                kind="text", text=text, body={"content": text},
-            )
-            for number, text in enumerate(texts)
-        ]  # fmt: skip
-        house.chats.append(uow, console.product.corp, said, live=live)
-        uow.commit()
-    console.product.work()
-    return follows
+from tests.support.chats import say
 
 
 def tags(console: Console) -> list[str]:
