@@ -26,7 +26,8 @@ from tagging.chat_rules import ChatRule, Conditions, lines_of
 from tagging.suggestion_list import Judgement, Suggestion
 from tagging.suggestions import STATE_NAMES
 
-FIELDS = ("name", "tag", "mode", "words", "unless", "patterns", "examples", "counters", "speaker", "count", "stages")
+FIELDS = ("name", "tag", "mode", "speaker", "count", "stages")
+FIELDS_OF = {chat_rules.WORDS: ("words", "unless", "patterns"), chat_rules.MEANING: ("examples", "counters")}
 SPANS = {"7": "最近 7 天", "30": "最近 30 天", "90": "最近 90 天", "0": "全部历史"}
 FOUND_ROWS = 10
 STATES = {"on": "启用中", "off": "未启用"}
@@ -128,7 +129,8 @@ def check_chat_tag_rule() -> str:
     faults = form.faults()
     said = "" if faults else chat_rules.tell(form.kind, form.conditions, STAGES)
     shown = {name: fault for name, fault in faults.items() if name in touched}
-    return render_template("console/chat_tag_check.html", fields=FIELDS, faults=shown, said=said)
+    fields = FIELDS + FIELDS_OF.get(form.kind, ())
+    return render_template("console/chat_tag_check.html", fields=fields, faults=shown, said=said)
 
 
 @page("/tags/chat/try", permission="chat_tags.write", methods=("POST",))
