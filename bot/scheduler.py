@@ -34,7 +34,10 @@ class Schedule:
 
 def schedules(settings: Settings) -> tuple[Schedule, ...]:
     """All regular jobs."""
+    archives = [corp.archive for corp in settings.corps if corp.archive is not None]
     return (
+        *(Schedule(kind="archive.tick", every_seconds=min(one.tick_seconds for one in archives)) for _ in archives[:1]),
+        *(Schedule(kind="archive.media_purge", cron={"hour": "4", "minute": "50"}) for _ in archives[:1]),
         Schedule(kind="sop.tick", every_seconds=settings.sop.tick_seconds),
         Schedule(kind="reminders.tick", every_seconds=settings.work.reminder_tick_seconds),
         Schedule(kind="radar.tell", every_seconds=RADAR_TICK_SECONDS),
@@ -45,6 +48,8 @@ def schedules(settings: Settings) -> tuple[Schedule, ...]:
         Schedule(kind="scripts.embed", every_seconds=120),
         Schedule(kind="chat_tags.tend", cron={"hour": "2", "minute": "40"}),
         Schedule(kind="media.renew", every_seconds=600),
+        Schedule(kind="reply.tick", every_seconds=settings.chat.reply_tick_seconds),
+        Schedule(kind="chat.expire", cron={"hour": "2", "minute": "30"}),
         Schedule(kind="materials.empty_bin", cron={"hour": "4", "minute": "40"}),
     )
 

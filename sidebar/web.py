@@ -23,7 +23,11 @@ from sidebar import (
     routes_pages,
     routes_profile,
     routes_scripts,
+<<<<<<< HEAD
     routes_tag_hints,
+=======
+    routes_suggest,
+>>>>>>> main
     surface,
 )
 from sidebar.assets import Assets
@@ -43,7 +47,11 @@ VIEWS = (
     routes_materials,
     routes_profile,
     routes_scripts,
+<<<<<<< HEAD
     routes_tag_hints,
+=======
+    routes_suggest,
+>>>>>>> main
     routes_pages,
 )
 ASSETS = (
@@ -54,6 +62,7 @@ ASSETS = (
     "vendor/wecom.global.prod.js",
     "vendor/icons.svg",
 )
+LATE_ASSETS = ("sidebar/suggest.js", "sidebar/suggest.css")  # loaded by the page once it stands
 BUNDLES = {
     "sidebar/page.js": (
         "sidebar/wecom.js",
@@ -80,8 +89,9 @@ def install(app: Flask, deps: SidebarDeps) -> ScriptShelf:
         store=deps.store,
         chats=deps.chats,
         shelf=shelf,
-        assets=Assets(ASSETS, prefix=f"{SURFACE.prefix}/static", bundles=BUNDLES),
+        assets=Assets((*ASSETS, *LATE_ASSETS), prefix=f"{SURFACE.prefix}/static", bundles=BUNDLES),
         zone=ZoneInfo(settings.worktime.time_zone),
+        suggesting=deps.suggesting,
     )
     limiter.limit(_allowance, key_func=_who_asks)(bp)
     app.register_blueprint(bp)

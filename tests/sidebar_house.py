@@ -15,6 +15,10 @@ from flask.testing import FlaskClient
 from sqlmodel import SQLModel
 
 from bot.ciphers import open_cipher
+<<<<<<< HEAD
+=======
+from bot.draft_desk import DraftDesk
+>>>>>>> main
 from bot.media_store import FolderStore
 from crm_core import groups, staff, timeline
 from crm_core.chat.store import ChatStore
@@ -33,6 +37,8 @@ from crm_core.ports import (
     TagMark,
 )
 from materials import service as materials
+from materials.recommending import Recommender
+from sidebar.suggest_panel import Suggesting
 from sidebar.web import SidebarDeps, install
 from sop import service as sop
 from sop.engine import SopEngine
@@ -138,6 +144,9 @@ def build(folder: Path, settings: Settings | None = None) -> House:
     chats = ChatStore(open_cipher(settings), ())
     app = Flask("house")
     app.testing = False
+    cipher = open_cipher(settings)
+    chats = ChatStore(cipher, ())
+    suggesting = Suggesting(recommender=Recommender(db, cipher), chats=chats, cipher=cipher, drafts=DraftDesk(settings))
     install(
         app,
         SidebarDeps(
@@ -145,7 +154,11 @@ def build(folder: Path, settings: Settings | None = None) -> House:
             settings=settings,
             gateways=FakeGateways(gateway, other),
             store=FolderStore(folder / "media"),
+<<<<<<< HEAD
             chats=chats,
+=======
+            suggesting=suggesting,
+>>>>>>> main
         ),
     )
     house = House(app, db, clock, gateway, other, settings, chats)

@@ -11,8 +11,12 @@ from bot.console import (
     material_files,
     navigation,
     pages_card,
+<<<<<<< HEAD
     pages_chat_tag_learner,
     pages_chat_tags,
+=======
+    pages_chats,
+>>>>>>> main
     pages_corps,
     pages_customer_acts,
     pages_customer_data,
@@ -27,6 +31,7 @@ from bot.console import (
     pages_radar,
     pages_radar_rules,
     pages_records,
+    pages_replies,
     pages_rules,
     pages_script_sheets,
     pages_scripts,
@@ -56,8 +61,12 @@ from sidebar.surface import SAFE_METHODS
 PAGES = (
     material_files,
     pages_card,
+<<<<<<< HEAD
     pages_chat_tag_learner,
     pages_chat_tags,
+=======
+    pages_chats,
+>>>>>>> main
     pages_corps,
     pages_customer_acts,
     pages_customer_data,
@@ -72,6 +81,7 @@ PAGES = (
     pages_radar,
     pages_radar_rules,
     pages_records,
+    pages_replies,
     pages_rules,
     pages_script_sheets,
     pages_scripts,
@@ -88,6 +98,8 @@ PAGES = (
 ASSETS = (
     "tokens.css",
     "console/console.css",
+    "console/chats.css",
+    "console/chats.js",
     "console/console.js",
     "console/materials.css",
     "console/materials.js",

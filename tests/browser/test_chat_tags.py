@@ -11,7 +11,7 @@ from tests.browser.test_console_customers import Desk, axe_faults
 from tests.browser.test_sidebar_page import shoot
 from tests.console_house import settle
 from tests.sidebar_house import WANG
-from tests.support.chats import say
+from tests.support.console_chats import say
 from tests.support.pictures import keep_picture
 from tests.support.product import InProcess
 from tests.support.tag_hints import hint

@@ -1,27 +1,45 @@
-"""What customers of the demo company say."""
+"""Chat messages for tests, said in a product of theirs."""
+
+import itertools
+from datetime import datetime
+from typing import Any
 
 from crm_core.chat.model import ChatMessage, Conversation, Party, PartyKind
-from tests.console_house import Console
+from tests.support.product import InProcess
+
+_NUMBERS = itertools.count(1)
 
 
-def say(console: Console, *texts: str, live: bool = True) -> list[tuple[str, str]]:
-    """Customers say something, one after the other. Answers on which follows."""
-    house = console.product.house
-    with house.db.unit() as uow:
-        rows = uow.session.connection().exec_driver_sql(
-            "SELECT staff_userid, external_userid FROM follows WHERE status = 'active' ORDER BY id LIMIT 8"
-        )
-        follows = [(str(staff), str(who)) for staff, who in rows]
-        head = house.chats.head(uow.session, console.product.corp)
-        said = [
-            ChatMessage(
-                msgid=f"m{head}-{number}", source="archive", conversation=Conversation.single(*follows[number % 8]),
-                sender=Party(PartyKind.CUSTOMER, follows[number % 8][1]), sent_at=console.product.clock.now(),
-                kind="text", text=text, body={"content": text},
-            )
-            for number, text in enumerate(texts)
-        ]  # fmt: skip
-        house.chats.append(uow, console.product.corp, said, live=live)
+def message(
+    conversation: Conversation,
+    sender: str,
+    text: str,
+    at: datetime,
+    *,
+    by: str = "staff",
+    kind: str = "text",
+    **more: Any,
+) -> ChatMessage:
+    """One message. by: staff | customer."""
+    body = more.pop("body", {"content": text})
+    msgid = more.pop("msgid", f"m{next(_NUMBERS)}")
+    return ChatMessage(
+        msgid=msgid,
+        source="archive",
+        conversation=conversation,
+        sender=Party(PartyKind(by), sender),
+        sent_at=at,
+        kind=kind,
+        text=text,
+        body=body,
+        **more,
+    )
+
+
+def say(product: InProcess, *messages: ChatMessage, live: bool = True, work: bool = True) -> None:
+    """Put messages into the store, and have everybody read them."""
+    with product.house.db.unit() as uow:
+        product.house.chat.store.append(uow, product.corp, messages, live=live)
         uow.commit()
-    console.product.work()
-    return follows
+    if work:
+        product.work()

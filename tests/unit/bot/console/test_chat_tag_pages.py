@@ -7,7 +7,7 @@ import pytest
 from crm_core.ids import AppKey
 from tagging import chat_rule_book, learned, service, suggestion_list, suggestions
 from tests.console_house import ADMIN, OPERATOR, STAFF, Console
-from tests.support.chats import say
+from tests.support.console_chats import say
 
 
 def tags(console: Console) -> list[str]:
