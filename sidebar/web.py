@@ -23,11 +23,8 @@ from sidebar import (
     routes_pages,
     routes_profile,
     routes_scripts,
-<<<<<<< HEAD
-    routes_tag_hints,
-=======
     routes_suggest,
->>>>>>> main
+    routes_tag_hints,
     surface,
 )
 from sidebar.assets import Assets
@@ -47,11 +44,8 @@ VIEWS = (
     routes_materials,
     routes_profile,
     routes_scripts,
-<<<<<<< HEAD
     routes_tag_hints,
-=======
     routes_suggest,
->>>>>>> main
     routes_pages,
 )
 ASSETS = (

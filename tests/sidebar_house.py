@@ -15,10 +15,7 @@ from flask.testing import FlaskClient
 from sqlmodel import SQLModel
 
 from bot.ciphers import open_cipher
-<<<<<<< HEAD
-=======
 from bot.draft_desk import DraftDesk
->>>>>>> main
 from bot.media_store import FolderStore
 from crm_core import groups, staff, timeline
 from crm_core.chat.store import ChatStore
@@ -141,7 +138,6 @@ def build(folder: Path, settings: Settings | None = None) -> House:
     SQLModel.metadata.create_all(db.engine)
     gateway = FakeGateway(CORP, AppKey("main"), {"zhang": ZHANG, "li": LI})
     other = FakeGateway(OTHER_CORP, AppKey("other"), {"zhang": ZHANG})
-    chats = ChatStore(open_cipher(settings), ())
     app = Flask("house")
     app.testing = False
     cipher = open_cipher(settings)
@@ -154,11 +150,8 @@ def build(folder: Path, settings: Settings | None = None) -> House:
             settings=settings,
             gateways=FakeGateways(gateway, other),
             store=FolderStore(folder / "media"),
-<<<<<<< HEAD
             chats=chats,
-=======
             suggesting=suggesting,
->>>>>>> main
         ),
     )
     house = House(app, db, clock, gateway, other, settings, chats)

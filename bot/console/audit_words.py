@@ -164,6 +164,8 @@ ACTS: dict[str, tuple[str, Teller]] = {
     "chat_tag_rule.off": ("停用聊天标签规则", _named("停用", "聊天标签规则")),
     "chat_tag_rule.deleted": ("删除聊天标签规则", _named("删除", "聊天标签规则")),
     "chat_tags.backfilled": ("回溯聊天标签", _named("用历史消息回溯", "聊天标签规则")),
+    "chat_tags.tried": ("测试聊天标签规则", _named("用历史消息测试", "聊天标签规则")),
+    "chat_tags.read": ("查看聊天标签的原话", _named("查看命中的原话", "聊天标签规则")),
     "chat_tags.trained": ("训练标签学习模型", _plain("{actor}让标签学习模型重新训练")),
     "chat_tags.allowed": ("设置标签学习模型", _plain("{actor}修改了学习模型对{thing}的用法")),
     "contact_way.created": ("新建活码", _named("新建", "活码")),

@@ -93,7 +93,6 @@ GROUPS = ListSpec(
         Filter(key="status", name="状态", kind="choice", is_first=True),
     ),
 )
-<<<<<<< HEAD
 CHAT_TAGS = ListSpec(
     key="chat_tags",
     path="/tags/chat",
@@ -117,8 +116,6 @@ CHAT_TAGS = ListSpec(
         Filter(key="state", name="状态", kind="choice", is_first=True),
     ),
 )
-SPECS = {spec.key: spec for spec in (CUSTOMERS, TASKS, WAYS, GROUPS, CHAT_TAGS)}
-=======
 CHATS = ListSpec(
     key="chats",
     path="/chats",
@@ -181,5 +178,4 @@ WAITS = ListSpec(
         Filter(key="week", name="周", kind="choice", is_first=True),
     ),
 )
-SPECS = {spec.key: spec for spec in (CUSTOMERS, TASKS, WAYS, GROUPS, CHATS, CHAT_SEARCH, WAITS)}
->>>>>>> main
+SPECS = {spec.key: spec for spec in (CUSTOMERS, TASKS, WAYS, GROUPS, CHATS, CHAT_SEARCH, WAITS, CHAT_TAGS)}

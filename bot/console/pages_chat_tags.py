@@ -150,9 +150,11 @@ def try_chat_tag_rule() -> ResponseReturnValue:
         confidence=Judgement().trust,
     )
     with looking() as sight:
-        run = room().house.chat_tags.trial(sight.session, sight.corp, rule, sight.visible)
+        run = room().house.chat.tags.trial(sight.session, sight.corp, rule, sight.visible)
         people = {one.external_user for one in run.trial.examples}
         names = customers.display_names(sight.session, sight.corp, people)
+    with acting() as (uow, sight):
+        _note(uow, sight, "chat_tags.tried", 0, form.name)
     return render_template("console/chat_tag_trial.html", faults={}, run=run, names=names)
 
 
@@ -230,7 +232,7 @@ def backfill_chat_tags(rule_id: int) -> ResponseReturnValue:
 
 def _span(sight: Sight, days: int) -> tuple[int, int]:
     """The positions of the messages of so many days, 0: of all there are."""
-    chats = room().house.chats
+    chats = room().house.chat.store
     last = chats.head(sight.session, sight.corp)
     if not days:
         return 1, last
@@ -244,7 +246,8 @@ def found_chat_tags(rule_id: int) -> str:
     """What a rule, or the learner (0), proposed, with the sentences, for customers in sight; the newest first."""
     before = number_of(request.args.get("before", "")) or 0
     source = f"rule:{rule_id}" if rule_id else "learned"
-    with looking() as sight:
+    with acting() as (uow, sight):
+        _note(uow, sight, "chat_tags.read", rule_id, chat_rule_book.names(uow.session, sight.corp).get(source, ""))
         found = suggestion_list.of_source(
             sight.session, sight.corp, source, visible=sight.visible, before=before, limit=FOUND_ROWS
         )
@@ -265,7 +268,7 @@ def found_chat_tags(rule_id: int) -> str:
 
 
 def _sentences(sight: Sight, found: list[Suggestion]) -> dict[int, str]:
-    chats = room().house.chats
+    chats = room().house.chat.store
     return {
         message.position: message.message.text
         for one in found

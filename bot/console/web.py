@@ -11,12 +11,9 @@ from bot.console import (
     material_files,
     navigation,
     pages_card,
-<<<<<<< HEAD
     pages_chat_tag_learner,
     pages_chat_tags,
-=======
     pages_chats,
->>>>>>> main
     pages_corps,
     pages_customer_acts,
     pages_customer_data,
@@ -61,12 +58,9 @@ from sidebar.surface import SAFE_METHODS
 PAGES = (
     material_files,
     pages_card,
-<<<<<<< HEAD
     pages_chat_tag_learner,
     pages_chat_tags,
-=======
     pages_chats,
->>>>>>> main
     pages_corps,
     pages_customer_acts,
     pages_customer_data,
