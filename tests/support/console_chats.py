@@ -12,7 +12,7 @@ def say(console: Console, *texts: str, live: bool = True) -> list[tuple[str, str
             "SELECT staff_userid, external_userid FROM follows WHERE status = 'active' ORDER BY id LIMIT 8"
         )
         follows = [(str(staff), str(who)) for staff, who in rows]
-        head = house.chats.head(uow.session, console.product.corp)
+        head = house.chat.store.head(uow.session, console.product.corp)
         said = [
             ChatMessage(
                 msgid=f"m{head}-{number}", source="archive", conversation=Conversation.single(*follows[number % 8]),
@@ -21,7 +21,7 @@ def say(console: Console, *texts: str, live: bool = True) -> list[tuple[str, str
             )
             for number, text in enumerate(texts)
         ]  # fmt: skip
-        house.chats.append(uow, console.product.corp, said, live=live)
+        house.chat.store.append(uow, console.product.corp, said, live=live)
         uow.commit()
     console.product.work()
     return follows
