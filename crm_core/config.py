@@ -219,6 +219,13 @@ class ChatPart(Part):
     reply_tick_seconds: Seconds = 30
 
 
+class KfPart(Part):
+    """微信客服 and the words that ask for a person."""
+
+    threshold: float = Field(0.55, ge=0.2, le=1)
+    person_words: tuple[str, ...] = ("人工", "真人", "转人工", "人工客服", "人工服务", "找客服", "转接客服")
+
+
 class DemoPart(Part):
     """Only ``scrm demo`` switches this on."""
 
@@ -292,6 +299,7 @@ class Settings(BaseSettings):
     radar: RadarPart = RadarPart()
     draft: DraftPart = DraftPart()
     chat: ChatPart = ChatPart()
+    kf: KfPart = KfPart()
     demo: DemoPart = DemoPart()
     corps: tuple[CorpPart, ...] = ()
     secret_key: SecretStr = SecretStr("")
