@@ -55,6 +55,7 @@ PERMISSIONS = {
     "mobile.reveal": "查看完整手机号",
     "tags.read": "查看标签",
     "tags.write": "管理标签与规则",
+    "chat_tags.write": "管理聊天自动标签（可见命中的原话）",
     "contact_ways.read": "查看活码",
     "contact_ways.write": "管理活码与欢迎语",
     "sops.read": "查看 SOP",
@@ -117,6 +118,7 @@ _SUPERVISOR = _STAFF | {
 _OPERATOR = (_SUPERVISOR - {"scripts.approve", "mobile.reveal", "chat.read", "hits.read", "hits.judge"}) | {
     "replies.write",
     "tags.write",
+    "chat_tags.write",
     "contact_ways.write",
     "sops.write",
     "scripts.write",

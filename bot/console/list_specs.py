@@ -121,6 +121,30 @@ HITS = ListSpec(
         Filter(key="since_week", name="从哪一周起", kind="hidden"),
     ),
 )
+
+CHAT_TAGS = ListSpec(
+    key="chat_tags",
+    path="/tags/chat",
+    permission="tags.read",
+    columns=(
+        Column(key="rule", name="规则"),
+        Column(key="tag", name="标签"),
+        Column(key="mode", name="方式"),
+        Column(key="state", name="状态"),
+        Column(key="waiting", name="待确认", is_number=True),
+        Column(key="right", name="已确认", is_number=True),
+        Column(key="wrong", name="被否定", is_number=True),
+        Column(key="applied", name="自动打上", is_number=True),
+        Column(key="precision", name="准确率", is_number=True),
+        Column(key="acts", name="操作"),
+    ),
+    filters=(
+        Filter(key="q", name="搜索", kind="search", is_first=True, help="规则名称"),
+        Filter(key="kind", name="类型", kind="choice", is_first=True),
+        Filter(key="mode", name="方式", kind="choice", is_first=True),
+        Filter(key="state", name="状态", kind="choice", is_first=True),
+    ),
+)
 CHATS = ListSpec(
     key="chats",
     path="/chats",
@@ -183,4 +207,4 @@ WAITS = ListSpec(
         Filter(key="week", name="周", kind="choice", is_first=True),
     ),
 )
-SPECS = {spec.key: spec for spec in (CUSTOMERS, TASKS, WAYS, GROUPS, CHATS, CHAT_SEARCH, WAITS, HITS)}
+SPECS = {spec.key: spec for spec in (CUSTOMERS, TASKS, WAYS, GROUPS, CHATS, CHAT_SEARCH, WAITS, HITS, CHAT_TAGS)}
