@@ -12,6 +12,7 @@ from bot.jobs import JobBody, UnitBody
 from bot.kf_desk import KfDesk
 from bot.meaning_desk import MeaningDesk
 from bot.sensitive_desk import SensitiveDesk
+from bot.staff_bot import StaffBot
 from bot.task_desk import TaskBody
 from crm_core.chat import archive_book, archive_media
 from crm_core.chat.archive_port import MessageArchive
@@ -47,6 +48,7 @@ class ChatSide:
     tags: ChatTagDesk
     sensitive: SensitiveDesk
     kf: KfDesk
+    bot: StaffBot
 
     def bodies(self) -> Mapping[str, JobBody]:
         """What its jobs do."""
@@ -77,6 +79,7 @@ def open_chat_side(
     cipher = open_cipher(settings)
     sensitive = SensitiveDesk(settings, cipher)
     readers: tuple[ChatReader, ...] = (tag_reader, sensitive.reader)
+    shelf = ScriptShelf(meaning.ladder.when_loaded)
     store = ChatStore(cipher, [reader.name for reader in readers])
     return ChatSide(
         cipher=cipher,
@@ -85,5 +88,6 @@ def open_chat_side(
         archive=open_archive_desk(db, settings, store, archives),
         tags=ChatTagDesk(db, store, tag_reader, meaning.ladder),
         sensitive=sensitive,
-        kf=KfDesk(db, settings, gateways, store, ScriptShelf(meaning.ladder.when_loaded)),
+        kf=KfDesk(db, settings, gateways, store, shelf),
+        bot=StaffBot(settings, shelf),
     )

@@ -17,6 +17,7 @@ LAZY = {
     "sop": "bot.cli_data:sop_commands",
     "doctor": "bot.cli_doctor:doctor",
     "role": "bot.cli_role:role",
+    "menu": "bot.cli_menu:menu",
     "seed": "bot.cli_seed:seed",
     "eval": "bot.cli_eval:evaluate",
 }

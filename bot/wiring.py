@@ -264,6 +264,7 @@ def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine, c
         GroupDismissed: (groups.record_dismissed,),
         GroupFetched: (groups.record_fetched, rules.on_group),
         **chat.kf.handlers(),
+        **chat.bot.handlers(),
         **_of_the_directory(),
         ArchiveHasNews: (chat.archive.on_news,),
         ArchiveConsentGiven: (consents.record_callback,),
