@@ -57,7 +57,7 @@ def parse_words(text: str) -> Ask:
 
 
 def parse_card(key: str) -> tuple[str, int] | None:
-    """done or skip, and the todo's number; None for a button that is not ours."""
+    """What a button does (done, skip), and the todo's number; None for a button that is not ours."""
     found = _CARD.fullmatch(key)
     return (found[1], int(found[2])) if found else None
 

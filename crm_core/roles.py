@@ -57,6 +57,8 @@ PERMISSIONS = {
     "tags.write": "管理标签与规则",
     "contact_ways.read": "查看活码",
     "contact_ways.write": "管理活码与欢迎语",
+    "kf.read": "查看微信客服",
+    "kf.write": "管理微信客服",
     "sops.read": "查看 SOP",
     "sops.write": "管理 SOP",
     "scripts.read": "查看话术",
@@ -93,6 +95,7 @@ _STAFF = frozenset(
 _SUPERVISOR = _STAFF | {
     "customers.export",
     "contact_ways.read",
+    "kf.read",
     "sops.read",
     "staff.read",
     "radar.read",
@@ -102,6 +105,7 @@ _SUPERVISOR = _STAFF | {
 _OPERATOR = (_SUPERVISOR - {"scripts.approve", "mobile.reveal"}) | {
     "tags.write",
     "contact_ways.write",
+    "kf.write",
     "sops.write",
     "scripts.write",
     "materials.write",

@@ -20,6 +20,7 @@ from bot.console import (
     pages_groups,
     pages_home,
     pages_import,
+    pages_kf,
     pages_lists,
     pages_materials,
     pages_radar,
@@ -52,6 +53,7 @@ from sidebar.failures import FailurePages, answer_failures
 from sidebar.surface import SAFE_METHODS
 
 PAGES = (
+    pages_kf,
     material_files,
     pages_card,
     pages_corps,

@@ -7,6 +7,7 @@ import pytest
 from bot import demo_company
 from bot.staff_words import Ask, Verb, menu_buttons, parse_card, parse_words
 from crm_core.ids import StaffUserId
+from sop import runner as sop_runner
 from sop import service as sop
 from tests.support.product import InProcess, admin
 
@@ -74,7 +75,7 @@ class Desk:
         """What the app told this member, oldest first."""
         corp = self.product.wecom.world.corps[self.product.corp]
         return [
-            {"msgtype": one.msgtype, "content": one.content, "seen": one.seen_as.get(STAFF), "msgid": one.msgid}
+            {"msgtype": one.msgtype, "content": one.body, "seen": one.seen_as.get(STAFF), "msgid": one.msgid}
             for one in corp.app_messages.values()
             if STAFF in one.receivers and one.agentid == self.agent
         ]
@@ -114,9 +115,17 @@ def _follows(desk: Desk, external_user: str) -> bool:
 
 
 def test_a_task_is_done_once_by_its_card(desk: Desk) -> None:
+    came = admin(desk.product.wecom, "add", {"userid": STAFF, "name": "新来的"})["external_userid"]
+    desk.product.receive(desk.product.add_xml(STAFF, came))
+    desk.product.work()
+    for _ in range(4):
+        desk.product.clock.advance(hours=12)
+        while sop_runner.run_once(desk.product.house.db, desk.product.house.sop, 100):
+            pass
+        desk.product.work()
     with desk.product.house.db.reading() as session:
         waiting = sop.todos(session, desk.product.corp, StaffUserId(STAFF))
-    assert waiting, "the demo company has tasks for this member"
+    assert waiting, "the plan for new friends has a task for this member"
     answers = desk.says("任务")
     assert f"有 {len(waiting)} 条任务" in answers[0]["content"]["content"]
     card = answers[1]
