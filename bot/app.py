@@ -16,9 +16,11 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from bot import bootstrap, demo_company, domain_proof
 from bot.callback import CallbackApp, CallbackDoor, DoorMetrics
 from bot.console.web import install as install_console
+from bot.draft_desk import DraftDesk
 from bot.gate import WebGate
 from bot.inbox import GroupCommit
 from bot.inbox_store import open_store
+from bot.live import LiveBoard
 from bot.migrate import upgrade
 from bot.viewer.web import install as install_viewer
 from bot.web_server import CONFIG_VARIABLE, ROLE_VARIABLE, WITH_LOOPS
@@ -26,6 +28,7 @@ from bot.wecom.crypto import CallbackCrypto
 from bot.wiring import House, build, receive_ids
 from crm_core.config import Settings, load_settings
 from crm_core.ids import AppKey, CorpId
+from sidebar.suggest_panel import Suggesting
 from sidebar.web import SidebarDeps, install
 
 log = structlog.get_logger()
@@ -92,6 +95,12 @@ def create_app(house: House) -> Flask:
         gateways=house.gateways,
         store=house.desk.store,
         embedder=house.meaning.ladder.when_loaded,
+        suggesting=Suggesting(
+            recommender=house.chat.recommender,
+            chats=house.chat.store,
+            cipher=house.chat.cipher,
+            drafts=DraftDesk(settings),
+        ),
     )
     shelf = install(app, deps)
     install_console(app, house, shelf)
@@ -136,7 +145,8 @@ class Front(WebGate):
     """The gate together with the house behind it."""
 
     def __init__(self, house: House, *, with_loops: bool) -> None:
-        super().__init__(make_door(house), create_app(house), threads=house.settings.server.threads)
+        live = LiveBoard(house.hub)
+        super().__init__(make_door(house), create_app(house), threads=house.settings.server.threads, live=live)
         self._house = house
         self._workers = house.workers() if with_loops else None
         self._clock = house.scheduler() if with_loops else None

@@ -16,6 +16,7 @@ LAZY = {
     "contact-way": "bot.cli_data:contact_way",
     "sop": "bot.cli_data:sop_commands",
     "doctor": "bot.cli_doctor:doctor",
+    "keys": "bot.cli_keys:keys",
     "role": "bot.cli_role:role",
     "menu": "bot.cli_menu:menu",
     "seed": "bot.cli_seed:seed",

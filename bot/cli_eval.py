@@ -2,6 +2,7 @@
 
 import click
 
+from bot.cli_eval_scripts import scripts
 from bot.cli_eval_sensitive import false_alarms, sensitive
 from bot.cli_eval_tags import tags
 
@@ -11,6 +12,7 @@ def evaluate() -> None:
     """用带标注的样例衡量效果（也可用于自己导出的数据）。"""
 
 
+evaluate.add_command(scripts)
 evaluate.add_command(tags)
 evaluate.add_command(sensitive)
 evaluate.add_command(false_alarms)

@@ -19,10 +19,13 @@ from typing import IO, Any, Protocol
 from wsgiref.types import WSGIApplication
 
 from bot.callback import PATH_PREFIX
+from bot.live import LiveBoard
 from bot.rsgi import CLIENT_GONE, HttpProtocol, Scope, StreamTransport
+from sidebar.live import LIVE_HEADER
 
 SPOOL_BYTES = 1_048_576  # larger bodies and answers do not stay in memory whole
 MAX_STREAMS = 1024
+LIVE = LIVE_HEADER.lower()
 JSON_HEADERS = [("content-type", "application/json; charset=utf-8")]
 TOO_LARGE = json.dumps(
     {"ok": False, "error": {"code": "input_invalid", "message": "上传的内容太大，文件请不要超过 20 MB"}},
@@ -66,8 +69,15 @@ class WebGate:
     """
 
     def __init__(
-        self, door: Door, wsgi: WSGIApplication, *, threads: int, max_upload_bytes: int = 64 * 1_048_576
+        self,
+        door: Door,
+        wsgi: WSGIApplication,
+        *,
+        threads: int,
+        max_upload_bytes: int = 64 * 1_048_576,
+        live: LiveBoard | None = None,
     ) -> None:
+        self._live = live
         self._door = door
         self._wsgi = wsgi
         self._max_upload_bytes = max_upload_bytes
@@ -79,6 +89,8 @@ class WebGate:
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:  # granian's name
         del loop
+        if self._live is not None:
+            self._live.close()
         self._door.stop()
         self._pool.shutdown()
 
@@ -99,7 +111,11 @@ class WebGate:
             return
         with body:
             answer = await loop.run_in_executor(self._pool, _call, self._wsgi, _environ(scope, body))
-            if answer.rest is None:
+            lane = next((value for name, value in answer.headers if name == LIVE), "")
+            if lane and self._live is not None:
+                headers = [(name, value) for name, value in answer.headers if name not in {LIVE, "content-length"}]
+                await self._live.hold(protocol, answer.status, headers, lane)
+            elif answer.rest is None:
                 protocol.response_bytes(answer.status, answer.headers, answer.body)
             else:
                 await self._stream(loop, protocol, answer)

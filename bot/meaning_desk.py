@@ -8,10 +8,10 @@ from bot.jobs import JobBody
 from crm_core.config import Settings
 from crm_core.db import Database
 from crm_core.ids import CorpId
-from materials import meaning, script_desk
+from materials import meaning, script_desk, suggestable
 from materials import service as scripts
 
-EMBED_JOB, EXPIRE_JOB = "scripts.embed", "scripts.expire"
+EXPIRE_JOB = "scripts.expire"
 
 
 class MeaningDesk:
@@ -24,7 +24,7 @@ class MeaningDesk:
 
     def bodies(self) -> dict[str, JobBody]:
         """The jobs around the script library, by kind."""
-        return {EMBED_JOB: self.embed, EXPIRE_JOB: self.expire}
+        return {meaning.EMBED_JOB: self.embed, EXPIRE_JOB: self.expire}
 
     def expire(self, _payload: Mapping[str, Any], _keep_alive: Callable[[], None]) -> None:
         """Take scripts out of force whose time is over."""
@@ -36,10 +36,10 @@ class MeaningDesk:
         """Make the missing vectors of every corp whose library is worth it."""
         for corp in self._corps:
             with self._db.reading() as session:
-                count = meaning.offered_count(session, corp)
+                count = scripts.offered_count(session, corp)
             embedder = self.ladder.embedder() if self.ladder.is_wanted(count) else None
             if embedder is None:
                 continue
             with self._db.reading() as session:
-                offered = scripts.all_offered(session, corp)
+                offered = suggestable.all_entries(session, corp)
             meaning.embed_missing(self._db.unit, corp, offered, embedder, keep_alive)

@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,6 +27,8 @@ CHANNEL = "scrm_wake"
 RECONNECT_SECONDS = 2.0
 LISTEN_SECONDS = 1.0
 EVERYBODY = "*"
+NEWS = "news:"  # lanes of open pages; they are handed to watchers and not counted, for there is no end of them
+MOST_NEWS = 60  # lanes named in one message between processes; beyond that everybody looks
 SOCKET_PATH_BYTES = 104  # macOS; Linux has 108
 SOCKET_NAME_BYTES = 24
 
@@ -59,6 +61,11 @@ class WakeHub:
         self._rung: dict[str, int] = {}
         self._waiting: dict[str, list[threading.Event]] = {}
         self._links = list(links)
+        self._watchers: list[Callable[[AbstractSet[str]], None]] = []
+
+    def watch(self, told: Callable[[AbstractSet[str]], None]) -> None:
+        """Call ``told`` with the news lanes that are rung, ``*`` for all of them. It must return at once."""
+        self._watchers.append(told)
 
     def start(self) -> None:
         """Begin to hear other processes."""
@@ -74,6 +81,9 @@ class WakeHub:
     def wake(self, lanes: AbstractSet[str]) -> None:
         """Wake who waits for ``lanes``, in this process and others."""
         self.ring(lanes)
+        news = {lane for lane in lanes if lane.startswith(NEWS)}
+        if len(news) > MOST_NEWS:
+            lanes = (lanes - news) | {NEWS}
         for link in self._links:
             try:
                 link.tell(lanes)
@@ -82,8 +92,12 @@ class WakeHub:
 
     def ring(self, lanes: AbstractSet[str]) -> None:
         """Wake one waiter of each lane in this process; ``*`` wakes every waiter."""
+        news = {lane for lane in lanes if lane.startswith(NEWS)}
+        if news or EVERYBODY in lanes:
+            for told in self._watchers:
+                told({EVERYBODY} if EVERYBODY in lanes or NEWS in news else news)
         with self._lock:
-            for lane in lanes:
+            for lane in lanes - news:
                 self._rung[lane] = self._rung.get(lane, 0) + 1
                 waiting = self._waiting.get(lane, [])
                 for event in waiting if lane == EVERYBODY else waiting[:1]:

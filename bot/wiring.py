@@ -152,11 +152,7 @@ def build(
     hub = WakeHub(wake_links(settings, redis_client, var_folder(settings)))
     db, turn = _open_database(settings, clock, hub, work_clock)
     closers: list[Callable[[], None]] = []
-    if gateways is None:
-        shared: SharedState | None = RedisState(redis_client) if redis_client is not None else None
-        made = GatewaySet(settings, clock=clock, shared=shared)
-        closers.append(made.close)
-        gateways = made
+    gateways = _open_gateways(settings, clock, redis_client, closers) if gateways is None else gateways
     files = CustomerFiles(settings.identity)
     engine_of_sop = SopEngine(settings)
     desk = MediaDesk(db, FolderStore(media_folder(settings)), settings)
@@ -192,6 +188,13 @@ def build(
     )
     hub.start()
     return house
+
+
+def _open_gateways(settings: Settings, clock: Clock, redis_client: Any, closers: list[Callable[[], None]]) -> Gateways:
+    shared: SharedState | None = RedisState(redis_client) if redis_client is not None else None
+    made = GatewaySet(settings, clock=clock, shared=shared)
+    closers.append(made.close)
+    return made
 
 
 def _open_database(
@@ -347,7 +350,7 @@ def _loops(
         loop("outbox-kf", outbox, (KF_LANE,), send, 8, 1),
         loop("outbox-media", outbox, ("media",), send, 1, 2),
         loop("jobs", jobs, ("default",), run_jobs, 1, 1),
-        *(loop(name, jobs, (lane,), run_jobs, 1, 1) for name, lane in LANES.items()),
+        *(loop(name, jobs, (lane,), run_jobs, 1, threads) for name, (lane, threads) in LANES.items()),
         loop("tasks", jobs, ("task",), run_jobs, 1, 1),
     )
 

@@ -4,8 +4,9 @@ Where no model is loaded there are no vectors, and words alone decide.
 """
 
 import hashlib
+import itertools
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from importlib import import_module
 from typing import Any
@@ -13,13 +14,16 @@ from typing import Any
 from sqlalchemy import delete
 from sqlmodel import Session, col, func, select
 
+from crm_core import outbox
 from crm_core.db import UnitOfWork
 from crm_core.ids import CorpId
 from crm_core.ports import Embedder
 from materials.model import Script
-from materials.tables import ScriptRow, ScriptVectorRow
+from materials.tables import ScriptVectorRow
 
+EMBED_JOB, LANE = "scripts.embed", "meaning"
 BATCH = 32
+MOST_AT_ONCE = 500  # ids in one IN list
 MOST_CHARS = 400
 RANK_SMOOTHING = 20  # reciprocal rank fusion: how little the first places count more than the next ones
 NEAR = 0.06  # cosine below the best: E5's scores lie close together, so only what is near the best counts
@@ -69,14 +73,45 @@ def read_index(session: Session, corp: CorpId, embedder: Embedder) -> MeaningInd
     return MeaningIndex(embedder, [number for number, _ in rows], [vector for _, vector in rows]) if rows else None
 
 
-def stamp(session: Session, corp: CorpId, model: str) -> tuple[int, str]:
+def stamp(session: Session, corp: CorpId, model: str) -> tuple[int, int]:
     """Changes whenever the vectors of a model do."""
     count, last = session.exec(
-        select(func.count(), func.max(ScriptVectorRow.text_mark)).where(
+        select(func.count(), func.max(ScriptVectorRow.made_in)).where(
             ScriptVectorRow.corp_id == corp, ScriptVectorRow.model == model
         )
     ).one()
-    return count, last or ""
+    return count, last or 0
+
+
+def read_marks(session: Session, corp: CorpId, model: str) -> dict[int, tuple[str, ...]]:
+    """What each script's vectors were made from, place by place."""
+    rows = session.exec(
+        select(ScriptVectorRow.script_id, ScriptVectorRow.text_mark)
+        .where(ScriptVectorRow.corp_id == corp, ScriptVectorRow.model == model)
+        .order_by(col(ScriptVectorRow.script_id), col(ScriptVectorRow.place))
+    )
+    found: dict[int, list[str]] = {}
+    for script_id, text_mark in rows:
+        found.setdefault(script_id, []).append(text_mark)
+    return {script_id: tuple(marks) for script_id, marks in found.items()}
+
+
+def read_vectors(
+    session: Session, corp: CorpId, model: str, script_ids: Sequence[int]
+) -> Iterator[tuple[int, dict[int, bytes]]]:
+    """The vectors of these scripts, by place."""
+    for start in range(0, len(script_ids), MOST_AT_ONCE):
+        rows = session.exec(
+            select(ScriptVectorRow.script_id, ScriptVectorRow.place, ScriptVectorRow.vector)
+            .where(
+                ScriptVectorRow.corp_id == corp,
+                ScriptVectorRow.model == model,
+                col(ScriptVectorRow.script_id).in_(script_ids[start : start + MOST_AT_ONCE]),
+            )
+            .order_by(col(ScriptVectorRow.script_id), col(ScriptVectorRow.place))
+        )
+        for script_id, group in itertools.groupby(rows, key=lambda row: row[0]):
+            yield script_id, {place: vector for _, place, vector in group}
 
 
 def fuse(by_words: Sequence[Script], by_meaning: Sequence[Script], *, limit: int) -> list[Script]:
@@ -113,6 +148,9 @@ def embed_missing(
         batch = missing[start : start + BATCH]
         vectors = embedder.embed([wanted[key] for key in batch], as_query=False)
         with unit() as uow:
+            made_in = uow.session.exec(
+                select(func.coalesce(func.max(ScriptVectorRow.made_in), 0) + 1).where(ScriptVectorRow.corp_id == corp)
+            ).one()
             for (script_id, place), vector in zip(batch, vectors, strict=True):
                 _drop(uow, corp, script_id, place)
                 uow.session.add(
@@ -123,6 +161,7 @@ def embed_missing(
                         model=embedder.model,
                         text_mark=mark(wanted[script_id, place]),
                         vector=array("f", vector).tobytes(),
+                        made_in=made_in,
                     )
                 )
             uow.commit()
@@ -130,10 +169,16 @@ def embed_missing(
     return len(missing)
 
 
-def offered_count(session: Session, corp: CorpId) -> int:
-    """How many scripts a corp has in force."""
-    statement = select(func.count()).select_from(ScriptRow)
-    return session.exec(statement.where(ScriptRow.corp_id == corp, col(ScriptRow.enabled).is_(True))).one()
+def want_vectors(uow: UnitOfWork, corp: CorpId) -> None:
+    """What can be recommended has changed: bring the vectors in step soon after the commit, once per second."""
+    second = int(uow.now().timestamp())
+    outbox.add_job(uow, EMBED_JOB, dedupe_key=f"{EMBED_JOB}:{corp}:{second}", lane=LANE, corp=corp)
+
+
+def progress(session: Session, corp: CorpId, model: str) -> int:
+    """How many scripts and materials have vectors of this model."""
+    statement = select(func.count(func.distinct(col(ScriptVectorRow.script_id))))
+    return session.exec(statement.where(ScriptVectorRow.corp_id == corp, ScriptVectorRow.model == model)).one()
 
 
 def of_folders(scripts: Iterable[Script], folders: AbstractSet[int] | None) -> list[Script]:

@@ -12,6 +12,7 @@ from crm_core.db import UnitOfWork
 from crm_core.errors import Conflict, InputInvalid, NotFound
 from crm_core.ids import CorpId, StaffUserId
 from crm_core.spelling import spell
+from materials.meaning import want_vectors
 from materials.model import ScriptFolder
 from materials.script_model import SCOPES, ManagedScript, Proposal, ScriptForm, ScriptUsage
 from materials.script_statistics import usage
@@ -270,6 +271,7 @@ def undelete(uow: UnitOfWork, corp: CorpId, actor: str, script_ids: Sequence[int
         row.deleted_at, row.changed_at, row.changed_by = None, uow.now(), actor
         row.enabled = row.expires_at is None or row.expires_at > uow.now()
         uow.session.add(row)
+    want_vectors(uow, corp)
     return len(rows)
 
 
@@ -297,6 +299,7 @@ def _put_in_force(uow: UnitOfWork, proposal: ScriptProposalRow) -> int:
     row.changed_by, row.changed_at = proposal.author, uow.now()
     uow.session.add(row)
     uow.session.flush()
+    want_vectors(uow, CorpId(proposal.corp_id))
     return row.id or 0
 
 

@@ -35,3 +35,13 @@ def usage(session: Session, corp: CorpId, ids: Sequence[int]) -> dict[int, Scrip
         )
         for script_id in ids
     }
+
+
+def use_counts(session: Session, corp: CorpId) -> dict[int, int]:
+    """How often each script was sent, by script id."""
+    rows = session.exec(
+        select(ScriptUseRow.script_id, func.count())
+        .where(ScriptUseRow.corp_id == corp)
+        .group_by(col(ScriptUseRow.script_id))
+    ).all()
+    return dict(rows)

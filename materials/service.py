@@ -229,6 +229,12 @@ class ScriptShelf:
         return index
 
 
+def offered_count(session: Session, corp: CorpId) -> int:
+    """How many scripts a corp has in force."""
+    statement = select(func.count()).select_from(ScriptRow)
+    return session.exec(statement.where(ScriptRow.corp_id == corp, col(ScriptRow.enabled).is_(True))).one()
+
+
 def all_offered(session: Session, corp: CorpId) -> list[Script]:
     """Every script a corp has in force."""
     rows = session.exec(select(ScriptRow).where(ScriptRow.corp_id == corp, col(ScriptRow.enabled).is_(True)))

@@ -7,7 +7,7 @@ from sqlalchemy import Index, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from crm_core.db import BigId, Json, UtcDateTime
-from materials import radar_tables  # noqa: F401 - gathered together with this room's other tables
+from materials import radar_tables, recommend_tables  # noqa: F401 - gathered together with this room's other tables
 
 
 class ScriptGroupRow(SQLModel, table=True):
@@ -84,7 +84,10 @@ class ScriptProposalRow(SQLModel, table=True):
 
 
 class ScriptVectorRow(SQLModel, table=True):
-    """What a script means, as a vector of one model. text_mark: of the text it was made from."""
+    """What a script means, as a vector of one model. text_mark: of the text it was made from.
+
+    script_id: a negative one is a material's. made_in: grows with every commit that makes vectors.
+    """
 
     __tablename__ = "script_vectors"
 
@@ -94,6 +97,7 @@ class ScriptVectorRow(SQLModel, table=True):
     model: str
     text_mark: str
     vector: bytes
+    made_in: int = Field(default=0, sa_type=BigId, sa_column_kwargs={"server_default": "0"})
 
 
 class ScriptFavouriteRow(SQLModel, table=True):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, current_app
@@ -12,6 +13,9 @@ from crm_core.ports import Embedder, Gateways, MediaStore
 from materials.service import ScriptShelf
 from sidebar.assets import Assets
 from sidebar.surface import Surface
+
+if TYPE_CHECKING:
+    from sidebar.suggest_panel import Suggesting  # it is made of panels, and panels know the room
 
 SURFACE = Surface(name="sidebar", prefix="/sidebar")
 bp = Blueprint(SURFACE.name, __name__, url_prefix=SURFACE.prefix, template_folder="templates")
@@ -26,6 +30,7 @@ class SidebarDeps:
     gateways: Gateways
     store: MediaStore
     embedder: Callable[[int], Embedder | None] = lambda _scripts: None
+    suggesting: "Suggesting | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +45,7 @@ class Room:
     assets: Assets
     zone: ZoneInfo
     surface: Surface = SURFACE
+    suggesting: "Suggesting | None" = None
 
 
 def room() -> Room:

@@ -11,6 +11,7 @@ from materials.radar_model import LinkTarget
 from sidebar import auth, jssdk
 from sidebar.layout import stored_layout
 from sidebar.room import bp, room
+from sidebar.routes_suggest import learn_from_send
 from sidebar.schemas import LayoutForm, SendOutcome, read_json
 from sidebar.sending import record_group_outcome, record_outcome
 from sidebar.tracking import record_sends
@@ -66,6 +67,7 @@ def record_send() -> Response:
     with customer_unit(outcome.external_userid) as (uow, external_user):
         is_new = record_outcome(uow, visitor(), external_user, outcome)
         record_sends(uow, visitor(), LinkTarget(staff=visitor().staff, external_user=external_user), outcome)
+        learn_from_send(uow, external_user, outcome)
     return _ok({"recorded": is_new})
 
 

@@ -1,6 +1,6 @@
 """What the page may send us, checked before anything is done with it."""
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from flask import request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -23,7 +23,7 @@ class SendOutcome(Form):
     """A message went out through the client. key: the same for every report of the same tap.
 
     complete: all messages of the entry are out; a todo is only ticked off then. Either a customer or a group got it.
-    as_link: a material went out as its reading page.
+    as_link: a material went out as its reading page. asked: the customer's message it was recommended for, 0 for none.
     """
 
     key: ActKey
@@ -32,6 +32,7 @@ class SendOutcome(Form):
     script_id: int | None = None
     todo_id: int | None = None
     material_id: int | None = None
+    asked: int = Field(0, ge=0, lt=2**53)
     edited: bool = False
     complete: bool = True
     as_link: bool = False
@@ -110,6 +111,21 @@ class ScriptForm(Form):
 
     title: str = Field("", max_length=200)
     text: Annotated[list[Annotated[str, Field(max_length=2000)]], Field(max_length=10)] = Field(default_factory=list)
+
+
+class ThumbForm(Form):
+    """A verdict on a recommended script; "" takes it back."""
+
+    external_userid: str = Field(max_length=128)
+    script_id: int = Field(ge=1, lt=2**53)
+    asked: int = Field(ge=1, lt=2**53)
+    verdict: Literal["up", "down", ""]
+
+
+class DraftForm(Form):
+    """The customer's message that a draft shall answer."""
+
+    asked: int = Field(ge=1, lt=2**53)
 
 
 class LayoutForm(Form):

@@ -23,6 +23,7 @@ from sidebar import (
     routes_pages,
     routes_profile,
     routes_scripts,
+    routes_suggest,
     surface,
 )
 from sidebar.assets import Assets
@@ -42,6 +43,7 @@ VIEWS = (
     routes_materials,
     routes_profile,
     routes_scripts,
+    routes_suggest,
     routes_pages,
 )
 ASSETS = (
@@ -52,6 +54,7 @@ ASSETS = (
     "vendor/wecom.global.prod.js",
     "vendor/icons.svg",
 )
+LATE_ASSETS = ("sidebar/suggest.js", "sidebar/suggest.css")  # loaded by the page once it stands
 BUNDLES = {
     "sidebar/page.js": (
         "sidebar/wecom.js",
@@ -77,8 +80,9 @@ def install(app: Flask, deps: SidebarDeps) -> ScriptShelf:
         gateways=deps.gateways,
         store=deps.store,
         shelf=shelf,
-        assets=Assets(ASSETS, prefix=f"{SURFACE.prefix}/static", bundles=BUNDLES),
+        assets=Assets((*ASSETS, *LATE_ASSETS), prefix=f"{SURFACE.prefix}/static", bundles=BUNDLES),
         zone=ZoneInfo(settings.worktime.time_zone),
+        suggesting=deps.suggesting,
     )
     limiter.limit(_allowance, key_func=_who_asks)(bp)
     app.register_blueprint(bp)

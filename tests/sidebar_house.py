@@ -14,8 +14,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlmodel import SQLModel
 
+from bot.ciphers import open_cipher
+from bot.draft_desk import DraftDesk
 from bot.media_store import FolderStore
 from crm_core import groups, staff, timeline
+from crm_core.chat.store import ChatStore
 from crm_core.config import AppPart, CorpPart, DemoPart, ServerPart, Settings, WeComPart
 from crm_core.customers import CustomerFiles
 from crm_core.db import Database, open_engine
@@ -31,6 +34,8 @@ from crm_core.ports import (
     TagMark,
 )
 from materials import service as materials
+from materials.recommending import Recommender
+from sidebar.suggest_panel import Suggesting
 from sidebar.web import SidebarDeps, install
 from sop import service as sop
 from sop.engine import SopEngine
@@ -79,6 +84,7 @@ class House:
     gateway: FakeGateway
     other_gateway: FakeGateway
     settings: Settings
+    chats: ChatStore
 
     def client(self) -> FlaskClient:
         return self.app.test_client()
@@ -134,13 +140,20 @@ def build(folder: Path, settings: Settings | None = None) -> House:
     other = FakeGateway(OTHER_CORP, AppKey("other"), {"zhang": ZHANG})
     app = Flask("house")
     app.testing = False
+    cipher = open_cipher(settings)
+    chats = ChatStore(cipher, ())
+    suggesting = Suggesting(recommender=Recommender(db, cipher), chats=chats, cipher=cipher, drafts=DraftDesk(settings))
     install(
         app,
         SidebarDeps(
-            db=db, settings=settings, gateways=FakeGateways(gateway, other), store=FolderStore(folder / "media")
+            db=db,
+            settings=settings,
+            gateways=FakeGateways(gateway, other),
+            store=FolderStore(folder / "media"),
+            suggesting=suggesting,
         ),
     )
-    house = House(app, db, clock, gateway, other, settings)
+    house = House(app, db, clock, gateway, other, settings, chats)
     _settle_in(house)
     return house
 

@@ -29,6 +29,8 @@ PARTS = {
     "worktime": "工作时间",
     "identity": "客户合并",
     "sop": "SOP",
+    "draft": "回复草稿",
+    "chat": "会话消息",
     "demo": "演示",
 }
 

@@ -18,6 +18,7 @@ LANES = {
     "media": "上传素材",
     "task": "导入导出与批量",
     "kf": "微信客服",
+    "chat": "聊天消息",
     "meaning": "按意思找标签",
 }
 KINDS = {
@@ -48,6 +49,8 @@ KINDS = {
     "kf.sync": "微信客服：读取消息",
     "kf.accounts": "微信客服：读取账号",
     "kf.sweep": "微信客服：结束过期会话并补读",
+    "chat.expire": "删除到期的会话消息",
+    "reply.tick": "提醒超时未回复",
     "handler_run": "重试失败的处理",
     "sop.tick": "执行到期的 SOP 步骤",
     "sync.incremental": "增量同步",
@@ -65,6 +68,7 @@ KINDS = {
     "chat_tags.train": "训练标签学习模型",
     "chat_tags.tend": "照看聊天自动标签",
     "scripts.embed": "计算话术的意思",
+    "scripts.gaps": "收集没有话术可答的提问",
     "scripts.expire": "话术到期下架",
     "archive.tick": "检查会话存档",
     "archive.pull": "拉取会话存档",

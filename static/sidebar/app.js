@@ -47,6 +47,9 @@
       if (context.fault) notice(context.fault);
     }
     document.documentElement.dataset.ready = "1";
+    var late = document.createElement("script");
+    late.src = main.dataset.late;
+    document.body.appendChild(late);
   }
 
   /* copying */

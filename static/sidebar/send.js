@@ -94,6 +94,7 @@
       preview: parts.map(function (part) { return part.said; }).join(" ").slice(0, 400)
     };
     outcome[entry.dataset.kind + "_id"] = Number(entry.dataset.id);
+    if (entry.dataset.asked) outcome.asked = Number(entry.dataset.asked);
     return outcome;
   }
 

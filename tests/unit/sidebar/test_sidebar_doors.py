@@ -21,6 +21,7 @@ FORMS = {
     "/same/merge": {"other": CHEN},
     "/fields": {},
     "/tags/add": {"name": "重点"},
+    "/draft": {"asked": 1},
     "/notes": {"key": KEY, "text": "记一笔"},
 }
 

@@ -5,12 +5,16 @@ import re
 import pytest
 
 from crm_core.kf import accounts
+from materials import service as materials
 from tests.console_house import ADMIN, STAFF, Console, settle
 from tests.support.product import InProcess, admin
 
 
 @pytest.fixture
 def console(product: InProcess) -> Console:
+    with product.house.db.unit() as uow:
+        materials.install_missing(uow, product.corp)
+        uow.commit()
     return settle(product)
 
 
