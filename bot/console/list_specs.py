@@ -145,6 +145,31 @@ CHAT_TAGS = ListSpec(
         Filter(key="state", name="状态", kind="choice", is_first=True),
     ),
 )
+
+KF_SESSIONS = ListSpec(
+    key="kf_sessions",
+    path="/kf",
+    permission="kf.read",
+    columns=(
+        Column(key="customer", name="客户"),
+        Column(key="standing", name="状态"),
+        Column(key="account", name="客服账号"),
+        Column(key="servicer", name="接待人员"),
+        Column(key="waited", name="等待人工"),
+        Column(key="answers", name="机器人回答", is_number=True),
+        Column(key="rating", name="评价"),
+        Column(key="opened", name="开始时间"),
+        Column(key="why", name="转人工原因", is_usual=False),
+        Column(key="problem", name="异常", is_usual=False),
+    ),
+    filters=(
+        Filter(key="standing", name="状态", kind="choice", is_first=True),
+        Filter(key="account", name="客服账号", kind="choice", is_first=True),
+        Filter(key="servicer", name="接待人员", kind="choice", is_first=True),
+        Filter(key="rating", name="评价", kind="choice"),
+        Filter(key="problem", name="异常", kind="choice"),
+    ),
+)
 CHATS = ListSpec(
     key="chats",
     path="/chats",
@@ -207,4 +232,6 @@ WAITS = ListSpec(
         Filter(key="week", name="周", kind="choice", is_first=True),
     ),
 )
-SPECS = {spec.key: spec for spec in (CUSTOMERS, TASKS, WAYS, GROUPS, CHATS, CHAT_SEARCH, WAITS, HITS, CHAT_TAGS)}
+SPECS = {
+    spec.key: spec for spec in (CUSTOMERS, TASKS, WAYS, GROUPS, CHATS, CHAT_SEARCH, WAITS, HITS, CHAT_TAGS, KF_SESSIONS)
+}

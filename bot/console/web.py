@@ -25,6 +25,7 @@ from bot.console import (
     pages_hits,
     pages_home,
     pages_import,
+    pages_kf,
     pages_lists,
     pages_materials,
     pages_radar,
@@ -60,6 +61,7 @@ from sidebar.failures import FailurePages, answer_failures
 from sidebar.surface import SAFE_METHODS
 
 PAGES = (
+    pages_kf,
     material_files,
     pages_archive,
     pages_card,
