@@ -8,10 +8,11 @@ from flask import Response, request
 from flask.typing import ResponseReturnValue
 
 from bot.console.access import Sight, acting
+from bot.console.room import room
 from bot.console.views import page
 from crm_core import audit, erasure
 from crm_core.errors import InputInvalid
-from materials import radar_erasure
+from materials import radar_erasure, recommend_erasure
 from sop import erasure as sop_erasure
 from tagging import erasure as tagging_erasure
 
@@ -32,6 +33,7 @@ def hand_out_data(external_userid: str) -> Response:
         found = erasure.gather(uow.session, sight.corp, external_user)
         found["tags"] = tagging_erasure.gather(uow.session, sight.corp, external_user)
         found["tasks"] = sop_erasure.gather(uow.session, sight.corp, external_user)
+        found["recommendation"] = recommend_erasure.gather(uow.session, room().house.cipher, sight.corp, external_user)
         found["radar"] = radar_erasure.gather(uow.session, sight.corp, external_user)
         audit.record(
             uow,
@@ -59,5 +61,6 @@ def erase_customer(external_userid: str) -> ResponseReturnValue:
         pseudonym = erasure.erase(uow, sight.corp, external_user, actor=sight.who.actor)
         tagging_erasure.erase(uow, sight.corp, external_user)
         radar_erasure.erase(uow, sight.corp, external_user, pseudonym)
+        recommend_erasure.erase(uow, sight.corp, external_user)
         sop_erasure.erase(uow, sight.corp, external_user, pseudonym)
     return "", 204, {"HX-Redirect": "/console/customers"}
