@@ -96,7 +96,10 @@ def create_app(house: House) -> Flask:
         store=house.desk.store,
         embedder=house.meaning.ladder.when_loaded,
         suggesting=Suggesting(
-            recommender=house.recommender, chats=house.chats, cipher=house.cipher, drafts=DraftDesk(settings)
+            recommender=house.chat.recommender,
+            chats=house.chat.store,
+            cipher=house.chat.cipher,
+            drafts=DraftDesk(settings),
         ),
     )
     shelf = install(app, deps)

@@ -3,6 +3,7 @@
 import click
 
 from bot.cli_eval_scripts import scripts
+from bot.cli_eval_sensitive import false_alarms, sensitive
 from bot.cli_eval_tags import tags
 
 
@@ -13,3 +14,5 @@ def evaluate() -> None:
 
 evaluate.add_command(scripts)
 evaluate.add_command(tags)
+evaluate.add_command(sensitive)
+evaluate.add_command(false_alarms)

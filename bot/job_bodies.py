@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bot import notices
+from bot.chat_side import ChatSide
 from bot.jobs import JobBody
 from bot.meaning_desk import MeaningDesk
 from bot.media_desk import MediaDesk
@@ -34,6 +35,7 @@ def job_bodies(
     desk: MediaDesk,
     meaning: MeaningDesk,
     task_desk: TaskDesk,
+    chat: ChatSide,
     examine: JobBody,
     work_tables: tuple[LeaseTable, ...],
 ) -> Mapping[str, JobBody]:
@@ -67,6 +69,7 @@ def job_bodies(
         checkups.JOB_KIND: examine,
         **desk.bodies(),
         **meaning.bodies(),
+        **chat.bodies(),
         **RadarDesk(settings).bodies(db),
         RUN_TASK: task_desk.run,
     }

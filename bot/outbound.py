@@ -19,14 +19,23 @@ from crm_core.events import (
     CustomerFetched,
     Event,
     GroupFetched,
+    InterceptRuleMade,
+    InterceptRulesFetched,
     MediaUploaded,
     OutboundFinished,
     TagsFetched,
     TagsMarked,
 )
 from crm_core.ids import AppKey, ChatId, CorpId, ExternalUserId, StaffUserId, TagId, WelcomeCode
+from crm_core.intercept_port import InterceptRule
 from crm_core.messages import NICKNAME, parse_message, with_nickname
-from crm_core.ports import ContactWayMade, ContactWayRequest, CustomerFacts, OutboundMessage, WeComGateway
+from crm_core.ports import (
+    ContactWayMade,
+    ContactWayRequest,
+    CustomerFacts,
+    OutboundMessage,
+    WeComGateway,
+)
 from materials.radar_model import LinkTarget
 from materials.sending import ResolvedMessage
 
@@ -260,6 +269,39 @@ def _upload_media(call: Call) -> Done:
     return Done(event_kind=MediaUploaded, fields=call.desk.upload(call.gateway, call.payload))
 
 
+def _fetch_intercept_rules(call: Call) -> Done:
+    return Done(event_kind=InterceptRulesFetched, fields={"rules": call.gateway.list_intercept_rules()})
+
+
+def _intercept_rule(payload: Mapping[str, Any]) -> InterceptRule:
+    told: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in payload["rule"].items()
+    }
+    return InterceptRule(**told, rule_id=str(payload["rule_id"]))
+
+
+def _add_intercept_rule(call: Call) -> Done:
+    made = call.gateway.add_intercept_rule(_intercept_rule(call.payload))
+    return Done(event_kind=InterceptRuleMade, fields={"rule_id": made})
+
+
+def find_lost_intercept_rule(call: Call) -> Done | None:
+    """The answer of add_intercept_rule was lost: names are unique at WeCom, so look for ours. None: it is not there."""
+    name = call.payload["rule"]["name"]
+    found = next((rule for rule in call.gateway.list_intercept_rules() if rule.name == name), None)
+    return None if found is None else Done(event_kind=InterceptRuleMade, fields={"rule_id": found.rule_id})
+
+
+def _update_intercept_rule(call: Call) -> Done:
+    call.gateway.update_intercept_rule(_intercept_rule(call.payload))
+    return Done()
+
+
+def _delete_intercept_rule(call: Call) -> Done:
+    call.gateway.delete_intercept_rule(str(call.payload["rule_id"]))
+    return Done()
+
+
 def _made(made: ContactWayMade) -> Done:
     return Done(event_kind=ContactWayCreated, fields={"made": made})
 
@@ -279,10 +321,15 @@ PERFORMERS: dict[str, Callable[[Call], Done]] = {
     outbox.EDIT_TAG.name: _edit_tag,
     outbox.DELETE_TAGS.name: _delete_tags,
     outbox.UPLOAD_MEDIA.name: _upload_media,
+    outbox.FETCH_INTERCEPT_RULES.name: _fetch_intercept_rules,
+    outbox.ADD_INTERCEPT_RULE.name: _add_intercept_rule,
+    outbox.UPDATE_INTERCEPT_RULE.name: _update_intercept_rule,
+    outbox.DELETE_INTERCEPT_RULE.name: _delete_intercept_rule,
 }
 
 LOST_ANSWER_QUERIES: dict[str, Callable[[Call], Done | None]] = {
     outbox.ADD_CONTACT_WAY.name: find_lost_contact_way,
+    outbox.ADD_INTERCEPT_RULE.name: find_lost_intercept_rule,
 }
 
 

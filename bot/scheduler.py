@@ -34,7 +34,10 @@ class Schedule:
 
 def schedules(settings: Settings) -> tuple[Schedule, ...]:
     """All regular jobs."""
+    archives = [corp.archive for corp in settings.corps if corp.archive is not None]
     return (
+        *(Schedule(kind="archive.tick", every_seconds=min(one.tick_seconds for one in archives)) for _ in archives[:1]),
+        *(Schedule(kind="archive.media_purge", cron={"hour": "4", "minute": "50"}) for _ in archives[:1]),
         Schedule(kind="sop.tick", every_seconds=settings.sop.tick_seconds),
         Schedule(kind="reminders.tick", every_seconds=settings.work.reminder_tick_seconds),
         Schedule(kind="radar.tell", every_seconds=RADAR_TICK_SECONDS),

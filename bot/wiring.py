@@ -11,10 +11,7 @@ from sqlmodel import SQLModel
 
 from bot import checkup, tables, welcome
 from bot.beacons import BeaconRecorder
-from bot.chat_desk import ReadingDesk
-from bot.chat_tag_desk import ChatTagDesk
-from bot.chat_tag_tasks import task_bodies as chat_tag_task_bodies
-from bot.ciphers import open_cipher
+from bot.chat_side import LANES, ChatSide, open_chat_side
 from bot.dispatch import Dispatcher
 from bot.embedders import Ladder
 from bot.handler_runs import HANDLER_RUN, again_with
@@ -27,13 +24,13 @@ from bot.member_pace import MemberPace
 from bot.notices import NoticeDesk
 from bot.places import make_clock, media_folder, var_folder
 from bot.radar_desk import RadarDesk
-from bot.recommend_desk import GapDesk, RecommendReader
 from bot.scheduler import LeaderLock, Scheduler
 from bot.sender import Sender
 from bot.task_bodies import BODIES
 from bot.task_desk import TaskDesk
 from bot.wake import WakeHub
 from bot.wake_links import open_redis, wake_links
+from bot.wecom.archives import open_archives
 from bot.wecom.gateways import GatewaySet
 from bot.wecom.parse import parse_callback
 from bot.wecom.shared_state import RedisState, SharedState
@@ -41,15 +38,15 @@ from bot.welcome import WelcomeDesk
 from bot.worker import Loop, Work, WorkerPool
 from crm_core import contact_ways, customers, groups, record_renames, staff
 from crm_core.bus import HandlerTable
-from crm_core.chat.reading import LANE as CHAT_LANE
-from crm_core.chat.reading import READ_JOB, ChatReader
-from crm_core.chat.store import ChatStore
+from crm_core.chat import consents
 from crm_core.clock import Clock
 from crm_core.config import AppPart, CorpPart, Settings
 from crm_core.customers import CustomerFiles
 from crm_core.db import Database, WorkClock, open_engine
 from crm_core.errors import CallbackUnsupported
 from crm_core.events import (
+    ArchiveConsentGiven,
+    ArchiveHasNews,
     ContactWayCreated,
     CustomerFetched,
     DepartmentCreated,
@@ -65,6 +62,8 @@ from crm_core.events import (
     GroupCreated,
     GroupDismissed,
     GroupFetched,
+    InterceptRuleMade,
+    InterceptRulesFetched,
     MediaUploaded,
     OutboundFinished,
     RadarForwarded,
@@ -85,17 +84,16 @@ from crm_core.events import (
 from crm_core.ids import AppKey, CorpId
 from crm_core.lease import Backoff, LeaseTable
 from crm_core.outbox import JOBS, OUTBOX
-from crm_core.ports import Gateways, TextCipher
+from crm_core.ports import Gateways
+from crm_core.sensitive import official
 from crm_core.turn import WriteTurn
 from materials import media, radar, radar_handlers, renames
-from materials.recommending import Recommender
 from sop import handlers as sop_handlers
 from sop.engine import SopEngine
 from sop.handlers import SopReactions
 from tagging import changes as tagging_changes
 from tagging import handlers as tagging_handlers
 from tagging import suggestions as tag_suggestions
-from tagging.chat_reader import MEANING_LANE, ChatTagReader
 from tagging.rules import RuleDesk
 
 INBOX = SQLModel.metadata.tables[str(tables.InboxRow.__tablename__)]
@@ -120,10 +118,7 @@ class House:
     desk: MediaDesk
     meaning: MeaningDesk
     beacons: BeaconRecorder
-    chats: ChatStore
-    cipher: TextCipher
-    recommender: Recommender
-    chat_tags: ChatTagDesk
+    chat: ChatSide
     tasks: TaskDesk
     closers: tuple[Callable[[], None], ...] = ()
 
@@ -161,22 +156,15 @@ def build(
     engine_of_sop = SopEngine(settings)
     desk = MediaDesk(db, FolderStore(media_folder(settings)), settings)
     meaning = MeaningDesk(db, settings, Ladder(settings.materials))
-    handlers = handler_table(settings, files, engine_of_sop)
-    tag_reader = ChatTagReader({corp.corp_id: AppKey(corp.contact_app) for corp in settings.corps})
-    readers = chat_readers(settings, tag_reader)
-    cipher = open_cipher(settings)
-    chats = ChatStore(cipher, [reader.name for reader in readers])
-    recommender = Recommender(db, cipher, meaning.ladder.when_loaded)
-    chat_tags = ChatTagDesk(db, chats, tag_reader, meaning.ladder)
-    task_desk = _task_desk(settings, db, chat_tags)
+    chat = open_chat_side(db, settings, meaning, open_archives(settings))
+    task_desk = _task_desk(settings, db, chat)
+    handlers = handler_table(settings, files, engine_of_sop, chat)
     beacons = BeaconRecorder(db, handlers)
-    closers.append(beacons.close)
+    closers += [beacons.close, chat.close]
     inbox, outbox, jobs = (_lease_table(table, settings, db) for table in (INBOX, OUTBOX, JOBS))
     examine = checkup.job_body(settings, db, gateways, receive_ids, meaning.ladder)
     work = (inbox, outbox, jobs)
-    bodies = job_bodies(settings, db, gateways, files, engine_of_sop, desk, meaning, task_desk, examine, work)
-    bodies = {**bodies, **chat_tags.bodies(), **GapDesk(db, chats, cipher, recommender).bodies()}
-    unit_bodies: dict[str, UnitBody] = {READ_JOB: ReadingDesk(chats, readers).read}
+    bodies = job_bodies(settings, db, gateways, files, engine_of_sop, desk, meaning, task_desk, chat, examine, work)
     house = House(
         settings=settings,
         db=db,
@@ -187,16 +175,13 @@ def build(
         outbox=outbox,
         jobs=jobs,
         handlers=handlers,
-        loops=_loops(settings, db, gateways, desk, bodies, unit_bodies, handlers, inbox, outbox, jobs),
+        loops=_loops(settings, db, gateways, desk, bodies, chat.unit_bodies(), handlers, inbox, outbox, jobs),
         files=files,
         sop=engine_of_sop,
         desk=desk,
         meaning=meaning,
         beacons=beacons,
-        chats=chats,
-        cipher=cipher,
-        recommender=recommender,
-        chat_tags=chat_tags,
+        chat=chat,
         tasks=task_desk,
         closers=tuple(closers),
     )
@@ -219,9 +204,9 @@ def _open_database(
     return Database(engine, clock, hub, work_clock, turn), turn
 
 
-def _task_desk(settings: Settings, db: Database, chat_tags: ChatTagDesk) -> TaskDesk:
+def _task_desk(settings: Settings, db: Database, chat: ChatSide) -> TaskDesk:
     results = FolderStore(media_folder(settings) / "tasks")  # apart, so that a result may be deleted by itself
-    bodies = {**BODIES, **chat_tag_task_bodies(chat_tags)}
+    bodies = {**BODIES, **chat.task_bodies()}
     return TaskDesk(db, results, ZoneInfo(settings.worktime.time_zone), bodies)
 
 
@@ -231,7 +216,7 @@ def urgent_handler_table(settings: Settings) -> HandlerTable:
     return {FollowStarted: (greeting.offer_welcome,), FollowHalfStarted: (greeting.offer_welcome,)}
 
 
-def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine) -> HandlerTable:
+def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine, chat: ChatSide) -> HandlerTable:
     """Who reacts to what. The order is for reading only; no handler may rely on it."""
     notices, sop, watch = NoticeDesk(settings), SopReactions(engine), RadarDesk(settings)
     rules = RuleDesk(ZoneInfo(settings.worktime.time_zone))
@@ -247,7 +232,8 @@ def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine) -
         ),
         FollowHalfStarted: (customers.record_follow, contact_ways.attach_follow),
         FollowEdited: (customers.record_follow_edited,),
-        **dict.fromkeys((FollowEndedByStaff, FollowEndedByCustomer), ended),
+        FollowEndedByStaff: (*ended, chat.sensitive.reader.on_deleted),
+        FollowEndedByCustomer: ended,
         TransferFailed: (notices.tell_transfer_failed,),
         CustomerFetched: (
             files.record_fetched,
@@ -264,9 +250,12 @@ def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine) -
             contact_ways.record_not_made,
             contact_ways.record_changed,
             tagging_changes.settle,
+            official.record_refused,
             media.record_not_uploaded,
             watch.record_greeting,
         ),
+        InterceptRuleMade: (official.record_made,),
+        InterceptRulesFetched: (official.record_fetched,),
         MediaUploaded: (media.record_uploaded,),
         **dict.fromkeys((TagCreated, TagUpdated, TagsShuffled), (tagging_handlers.ask_library,)),
         TagDeleted: (tagging_handlers.record_deleted,),
@@ -276,17 +265,13 @@ def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine) -
         GroupDismissed: (groups.record_dismissed,),
         GroupFetched: (groups.record_fetched, rules.on_group),
         **_of_the_directory(),
+        ArchiveHasNews: (chat.archive.on_news,),
+        ArchiveConsentGiven: (consents.record_callback,),
         RadarOpened: (radar_handlers.note_opened, watch.tell_opened),
         RadarProgressed: (radar_handlers.note_progressed, watch.tell_progressed),
         RadarForwarded: (radar_handlers.note_forwarded, watch.tell_forwarded),
         RadarRuleMet: (radar_handlers.note_rule_met, tagging_handlers.apply_radar_tags),
     }
-
-
-def chat_readers(settings: Settings, tags: ChatTagReader) -> tuple[ChatReader, ...]:
-    """Who makes something of every chat message."""
-    del settings
-    return (RecommendReader(), tags)
 
 
 def _of_the_directory() -> HandlerTable:
@@ -360,8 +345,7 @@ def _loops(
         loop("outbox-single", outbox, ("single",), send, 1, 1),
         loop("outbox-media", outbox, ("media",), send, 1, 2),
         loop("jobs", jobs, ("default",), run_jobs, 1, 1),
-        loop("chat", jobs, (CHAT_LANE,), run_jobs, 1, 1),
-        loop("meaning", jobs, (MEANING_LANE,), run_jobs, 1, 2),
+        *(loop(name, jobs, (lane,), run_jobs, 1, threads) for name, (lane, threads) in LANES.items()),
         loop("tasks", jobs, ("task",), run_jobs, 1, 1),
     )
 

@@ -19,6 +19,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from crm_core.config_archive import ArchivePart
 from crm_core.config_file import read_yaml, say_fault
 from crm_core.errors import ConfigInvalid
 from crm_core.ids import AppKey, CorpId
@@ -238,11 +239,14 @@ class CorpPart(Part):
     name: str = ""
     contact_app: str = Field(pattern=KEY_CHARS)
     apps: tuple[AppPart, ...] = Field(min_length=1)
+    archive: ArchivePart | None = None
 
     @model_validator(mode="after")
     def _contact_app_is_ours(self) -> Self:
         if self.contact_app not in {app.key for app in self.apps}:
             raise ValueError(f"contact_app「{self.contact_app}」不在 apps 里")
+        if self.archive is not None and ("archive", self.archive.app) not in {(app.kind, app.key) for app in self.apps}:
+            raise ValueError(f"archive.app「{self.archive.app}」不是 apps 里 kind 为 archive 的应用")
         return self
 
 

@@ -17,6 +17,7 @@ from crm_core.ids import CorpId, ExternalUserId
 from crm_core.lease import WorkState
 from crm_core.outbox import JOBS, OUTBOX
 from crm_core.record_tables import CustomerMobileRow, CustomValueRow, ReminderRow
+from crm_core.sensitive_tables import SensitiveHitRow
 from crm_core.tables import (
     AuditRow,
     CustomerMergeRow,
@@ -103,6 +104,7 @@ def _blank_rows(uow: UnitOfWork, corp: CorpId, external_user: str, pseudonym: st
         "changed_at": uow.now(),
     }
     _change(session, FollowRow, corp, "external_userid", external_user, pseudonym, **nothing)
+    _blank_hits(session, corp, external_user, pseudonym)
     _change(session, GroupMemberRow, corp, "member_id", external_user, pseudonym, name=NOBODY, unionid="")
     entries = session.exec(
         select(TimelineRow).where(TimelineRow.corp_id == corp, TimelineRow.external_userid == external_user)
@@ -121,6 +123,15 @@ def _blank_rows(uow: UnitOfWork, corp: CorpId, external_user: str, pseudonym: st
         .where(col(TaskItemRow.corp_id) == corp, col(TaskItemRow.item) == external_user)
         .values(item=pseudonym, undo={})
     )
+
+
+def _blank_hits(session: Session, corp: CorpId, external_user: str, pseudonym: str) -> None:
+    """Hits count on without their words; what the person said elsewhere, as in groups, loses its words too."""
+    blank = {"content": b"", "note": "", "conversation_key": pseudonym}
+    _change(session, SensitiveHitRow, corp, "external_userid", external_user, pseudonym, **blank)
+    table = SensitiveHitRow
+    by_them = (col(table.corp_id) == corp) & (col(table.sender_id) == external_user)
+    session.execute(update(table).where(by_them).values(sender_id=pseudonym))
 
 
 def _change(session: Session, table: Any, corp: CorpId, column: str, before: str, after: str, **values: Any) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from crm_core.ids import AppKey, ChatId, CorpId, ExternalUserId, StaffUserId, TagId, WelcomeCode
+from crm_core.intercept_port import InterceptRule
 from crm_core.ports import ContactWayMade, CustomerFacts, CustomerGroupFacts, TagGroupFacts
 
 
@@ -490,6 +491,20 @@ class GroupFetched(OutboundFinished):
     """WeCom told us about a customer group."""
 
     facts: CustomerGroupFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterceptRuleMade(OutboundFinished):
+    """WeCom made a rule for sensitive words, for the category and part named in ``subject``."""
+
+    rule_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterceptRulesFetched(OutboundFinished):
+    """WeCom told all its rules for sensitive words."""
+
+    rules: tuple[InterceptRule, ...]
 
 
 # --- radar: what readers of tracked links do ------------------------------------------------------

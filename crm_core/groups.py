@@ -12,6 +12,7 @@ from crm_core.db import UnitOfWork
 from crm_core.erased import erased_among
 from crm_core.events import GroupChanged, GroupCreated, GroupDismissed, GroupFetched
 from crm_core.ids import ChatId, CorpId
+from crm_core.listing import batches
 from crm_core.ports import CustomerGroupFacts
 from crm_core.tables import CustomerGroupRow, GroupMemberRow
 
@@ -153,6 +154,26 @@ def is_visible(session: Session, corp: CorpId, chat: str, visible: AbstractSet[s
 def known_chats(session: Session, corp: CorpId) -> set[str]:
     """Ids of all groups we have read."""
     return set(session.exec(select(CustomerGroupRow.chat_id).where(CustomerGroupRow.corp_id == corp)))
+
+
+def known_among(session: Session, corp: CorpId, chats: Iterable[str]) -> frozenset[str]:
+    """Which of these are customer groups we have read."""
+    found: set[str] = set()
+    for some in batches(chats):
+        wanted = select(CustomerGroupRow.chat_id)
+        found.update(
+            session.exec(wanted.where(CustomerGroupRow.corp_id == corp, col(CustomerGroupRow.chat_id).in_(some)))
+        )
+    return frozenset(found)
+
+
+def owners(session: Session, corp: CorpId, chats: Iterable[ChatId]) -> dict[str, str]:
+    """The owner of each group we know, by chat id."""
+    wanted = col(CustomerGroupRow.chat_id).in_(set(chats))
+    rows = session.exec(
+        select(CustomerGroupRow.chat_id, CustomerGroupRow.owner).where(CustomerGroupRow.corp_id == corp, wanted)
+    )
+    return {chat: owner for chat, owner in rows if owner}
 
 
 def names(session: Session, corp: CorpId, chats: Iterable[ChatId]) -> dict[str, str]:

@@ -6,7 +6,7 @@ A list is ordered by a few columns that no two rows share; a cursor holds their 
 import base64
 import binascii
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -20,6 +20,13 @@ T = TypeVar("T")
 PAGE_ROWS = 50
 MOST_COUNTED = 10_000
 MOST_CURSOR_CHARS = 600
+
+
+def batches(values: Iterable[T], size: int = 500) -> Iterator[list[T]]:
+    """Values without doubles, in lists short enough for one IN."""
+    some = list(dict.fromkeys(values))
+    for start in range(0, len(some), size):
+        yield some[start : start + size]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,6 +55,10 @@ EDIT_TAG = OutboundKind("edit_tag", "default", 30, Repeat.SAFE)
 DELETE_TAGS = OutboundKind("delete_tags", "default", 30, Repeat.SAFE)
 # A second upload of the same bytes only makes a second id.
 UPLOAD_MEDIA = OutboundKind("upload_media", "media", 20, Repeat.SAFE)
+FETCH_INTERCEPT_RULES = OutboundKind("fetch_intercept_rules", "default", 80, Repeat.SAFE)
+ADD_INTERCEPT_RULE = OutboundKind("add_intercept_rule", "single", 50, Repeat.NEVER)
+UPDATE_INTERCEPT_RULE = OutboundKind("update_intercept_rule", "default", 50, Repeat.SAFE)
+DELETE_INTERCEPT_RULE = OutboundKind("delete_intercept_rule", "default", 50, Repeat.SAFE)
 
 LEAST_URGENT = 90
 KINDS = {
@@ -74,6 +78,10 @@ KINDS = {
         ADD_TAGS,
         EDIT_TAG,
         DELETE_TAGS,
+        FETCH_INTERCEPT_RULES,
+        ADD_INTERCEPT_RULE,
+        UPDATE_INTERCEPT_RULE,
+        DELETE_INTERCEPT_RULE,
     )
 }
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
 
 from crm_core.ids import AppKey, ChatId, CorpId, ExternalUserId, StaffUserId, TagId, WelcomeCode
+from crm_core.intercept_port import InterceptGateway
 
 
 class Waker(Protocol):
@@ -252,7 +253,7 @@ class Embedder(Protocol):
         ...
 
 
-class WeComGateway(Protocol):
+class WeComGateway(InterceptGateway, Protocol):
     """All that rooms may ask of WeCom, for one corp through one app; implemented in ``bot.wecom.gateway``.
 
     Every method raises the ``WeComError`` family of ``crm_core.errors``.

@@ -15,6 +15,7 @@ from crm_core.events import (
     StaffUpdated,
 )
 from crm_core.ids import CorpId, StaffUserId
+from crm_core.listing import batches
 from crm_core.ports import DepartmentFacts, StaffFacts
 from crm_core.tables import DepartmentRow, FollowRow, StaffRoleRow, StaffRow, TimelineRow, WelcomeMessageRow
 
@@ -134,6 +135,21 @@ def department_names(session: Session, corp: CorpId) -> list[tuple[int, str]]:
     return [(row.dept_id, row.name or str(row.dept_id)) for row in rows]
 
 
+def first_departments(session: Session, corp: CorpId, userids: Iterable[str]) -> dict[str, int]:
+    """The first department of each member who has one."""
+    wanted = col(StaffRow.userid).in_(set(userids))
+    rows = session.exec(select(StaffRow.userid, StaffRow.departments).where(StaffRow.corp_id == corp, wanted))
+    return {userid: inside[0] for userid, inside in rows if inside}
+
+
+def root_departments(session: Session, corp: CorpId) -> list[int]:
+    """The departments above which there is none that we know."""
+    parents = dict(
+        session.exec(select(DepartmentRow.dept_id, DepartmentRow.parent_id).where(DepartmentRow.corp_id == corp)).all()
+    )
+    return sorted(number for number, parent in parents.items() if parent not in parents)
+
+
 def departments_above(session: Session, corp: CorpId, staff: StaffUserId) -> frozenset[int]:
     """The departments a member is in and all those above them."""
     return remembered(session, ("departments above", corp, staff), lambda: _departments_above(session, corp, staff))
@@ -170,6 +186,16 @@ def is_known(session: Session, corp: CorpId, staff: StaffUserId) -> bool:
     """Whether this is a member of the corp who has not left."""
     row = session.get(StaffRow, (corp, staff))
     return row is not None and row.status != LEFT
+
+
+def known_among(session: Session, corp: CorpId, userids: Iterable[str]) -> frozenset[str]:
+    """Which of these are members of the corp, those who left included."""
+    found: set[str] = set()
+    for some in batches(userids):
+        found.update(
+            session.exec(select(StaffRow.userid).where(StaffRow.corp_id == corp, col(StaffRow.userid).in_(some)))
+        )
+    return frozenset(found)
 
 
 def listing(session: Session, corp: CorpId, *, contact_only: bool = False) -> list[StaffRow]:

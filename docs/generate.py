@@ -17,6 +17,7 @@ from pydantic_core import PydanticUndefined
 from bot.cli import main as scrm
 from crm_core import events
 from crm_core.config import OWN_SECRETS, AppPart, CorpPart, Settings
+from crm_core.config_archive import ArchivePart
 from crm_core.config_origins import comments as config_comments
 from docs.local_wecom import local_wecom
 
@@ -32,6 +33,8 @@ VARIABLES = {
     "SCRM_<KEY>_SECRET": "Secret of the app with this key (应用 Secret), e.g. `SCRM_MAIN_SECRET`.",
     "SCRM_<KEY>_TOKEN": "Callback token of the app (回调 Token): up to 32 letters and digits.",
     "SCRM_<KEY>_AES_KEY": "Callback key of the app (EncodingAESKey): 43 letters and digits.",
+    "SCRM_<KEY>_PRIVATE_KEY_<VERSION>": "Private key of the chat archive (会话存档), PEM (`\\n` for line ends).",
+    "SCRM_<KEY>_PROXY_PASSWORD": "`user:pass` of the archive's proxy.",
     "SCRM_<PART>__<NAME>": "Overrides one key of `config.yaml`, e.g. `SCRM_SERVER__PORT=8000` for `server.port`.",
     "SCRM_CONFIG_FILE": "Path of the configuration file; default `config.yaml`. The option `--config` goes first.",
     "SCRM_LOG_LEVEL": "`debug`, `info` (default), `warning` or `error`. Logs are JSON lines on stderr.",
@@ -89,7 +92,7 @@ def configuration() -> str:
         if part in SECRET_PARTS or not (isinstance(kind, type) and issubclass(kind, BaseModel)):
             continue
         lines += [f"## `{part}`", "", _flat(kind.__doc__ or ""), "", *_keys(kind, part, comments)]
-    for title, kind in (("corps[]", CorpPart), ("corps[].apps[]", AppPart)):
+    for title, kind in (("corps[]", CorpPart), ("corps[].apps[]", AppPart), ("corps[].archive", ArchivePart)):
         lines += [f"## `{title}`", "", _flat(kind.__doc__ or ""), "", *_keys(kind, "corps", comments)]
     lines += ["## Environment variables", "", *_table(VARIABLES)]
     lines += ["## Environment variables of the local WeCom (`python -m bot.sandbox`)", "", *_table(SANDBOX_VARIABLES)]

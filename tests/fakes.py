@@ -1,12 +1,13 @@
 """Stand-ins for what lies outside, shipped with the tests. They record calls and answer from plain fields."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO
 
 from crm_core.errors import NotFound, WeComRefused
 from crm_core.ids import AppKey, ChatId, CorpId, ExternalUserId, StaffUserId, TagId, WelcomeCode
+from crm_core.intercept_port import InterceptRule
 from crm_core.ports import (
     AppMessageResult,
     ContactWayMade,
@@ -57,6 +58,7 @@ class FakeGateway:
     calls: list[tuple[str, Any]] = field(default_factory=list)
     customers: dict[str, CustomerFacts] = field(default_factory=dict)
     tag_groups: tuple[TagGroupFacts, ...] = ()
+    intercept_rules: dict[str, InterceptRule] = field(default_factory=dict)
 
     def _note(self, name: str, *arguments: Any) -> None:
         self.calls.append((name, arguments))
@@ -136,6 +138,24 @@ class FakeGateway:
 
     def delete_tags(self, *, tag_ids: Sequence[TagId] = (), group_ids: Sequence[str] = ()) -> None:
         self._note("delete_tags", tuple(tag_ids), tuple(group_ids))
+
+    def list_intercept_rules(self) -> tuple[InterceptRule, ...]:
+        self._note("list_intercept_rules")
+        return tuple(self.intercept_rules.values())
+
+    def add_intercept_rule(self, rule: InterceptRule) -> str:
+        self._note("add_intercept_rule", rule)
+        made = f"rule-{len(self.calls)}"
+        self.intercept_rules[made] = replace(rule, rule_id=made)
+        return made
+
+    def update_intercept_rule(self, rule: InterceptRule) -> None:
+        self._note("update_intercept_rule", rule)
+        self.intercept_rules[rule.rule_id] = rule
+
+    def delete_intercept_rule(self, rule_id: str) -> None:
+        self._note("delete_intercept_rule", rule_id)
+        self.intercept_rules.pop(rule_id, None)
 
     def send_app_message(self, staff: Sequence[StaffUserId], body: dict[str, Any]) -> AppMessageResult:
         self._note("send_app_message", tuple(staff), body)

@@ -148,6 +148,9 @@ ACTS: dict[str, tuple[str, Teller]] = {
     "radar.revoked": ("撤销雷达链接", _plain("{actor}撤销了{thing}")),
     "script.approved": ("通过话术", _plain("{actor}通过了{thing}")),
     "script.rejected": ("退回话术", _plain("{actor}退回了{thing}")),
+    "archive.pulled": ("拉取会话存档", _plain("{actor}让系统立即拉取会话存档")),
+    "archive.retried": ("重试存档消息", _plain("{actor}让系统重试未能解密的存档消息")),
+    "archive.gaps_read": ("确认存档缺号", _plain("{actor}确认了会话存档的缺号")),
     "doctor.asked": ("运行诊断", _plain("{actor}运行了诊断")),
     "sync.asked": ("开始同步", _plain("{actor}开始了全量同步")),
 }

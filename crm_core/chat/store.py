@@ -35,7 +35,7 @@ class ChatStore:
 
     def __init__(self, cipher: TextCipher, readers: Sequence[str]) -> None:
         self._cipher = cipher
-        self._readers = tuple(readers)
+        self.readers = tuple(readers)
 
     def append(
         self, uow: UnitOfWork, corp: CorpId, messages: Iterable[ChatMessage], *, live: bool = True
@@ -94,7 +94,7 @@ class ChatStore:
     def _tell(self, uow: UnitOfWork, corp: CorpId, first: int, last: int, *, live: bool) -> None:
         for start in range(first, last + 1, MOST_A_JOB):
             upto = min(start + MOST_A_JOB - 1, last)
-            for reader in self._readers:
+            for reader in self.readers:
                 outbox.add_job(
                     uow,
                     READ_JOB,

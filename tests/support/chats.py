@@ -1,36 +1,45 @@
-"""Chat messages as tests write them."""
+"""Chat messages for tests, said in a product of theirs."""
 
 import itertools
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from crm_core.chat.model import ChatMessage, Conversation, Party, PartyKind
+from tests.support.product import InProcess
 
-_numbers = itertools.count(1)
-
-
-def from_customer(staff: str, external_user: str, text: str, at: datetime, **more: Any) -> ChatMessage:
-    """A customer's text to one member."""
-    where = more.pop("where", Conversation.single(staff, external_user))
-    return _message(where, Party(PartyKind.CUSTOMER, external_user), text, at, **more)
+_NUMBERS = itertools.count(1)
 
 
-def from_staff(staff: str, external_user: str, text: str, at: datetime, **more: Any) -> ChatMessage:
-    """A member's text to one customer."""
-    where = Conversation.single(staff, external_user)
-    return _message(where, Party(PartyKind.STAFF, staff), text, at, **more)
+def message(
+    conversation: Conversation,
+    sender: str,
+    text: str,
+    at: datetime,
+    *,
+    by: str = "staff",
+    kind: str = "text",
+    **more: Any,
+) -> ChatMessage:
+    """One message. by: staff | customer."""
+    body = more.pop("body", {"content": text})
+    msgid = more.pop("msgid", f"m{next(_NUMBERS)}")
+    return ChatMessage(
+        msgid=msgid,
+        source="archive",
+        conversation=conversation,
+        sender=Party(PartyKind(by), sender),
+        sent_at=at,
+        kind=kind,
+        text=text,
+        body=body,
+        **more,
+    )
 
 
-def _message(where: Conversation, sender: Party, text: str, at: datetime, **more: Any) -> ChatMessage:
-    number = next(_numbers)
-    fields: dict[str, Any] = {
-        "msgid": f"said-{number}",
-        "source": "archive",
-        "conversation": where,
-        "sender": sender,
-        "sent_at": at + timedelta(milliseconds=number % 1000),
-        "kind": "text",
-        "text": text,
-        "body": {"content": text},
-    }
-    return ChatMessage(**{**fields, **more})
+def say(product: InProcess, *messages: ChatMessage, live: bool = True, work: bool = True) -> None:
+    """Put messages into the store, and have everybody read them."""
+    with product.house.db.unit() as uow:
+        product.house.chat.store.append(uow, product.corp, messages, live=live)
+        uow.commit()
+    if work:
+        product.work()

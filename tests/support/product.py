@@ -62,9 +62,18 @@ def _lifted_limits(wecom: SandboxServer) -> dict[str, int]:
     }
 
 
-def raw_config(wecom: SandboxServer, url: str, *, port: int, redis: str = "", **more: Any) -> dict[str, Any]:
-    """config.yaml of a product that talks to ``wecom``."""
+def raw_config(
+    wecom: SandboxServer,
+    url: str,
+    *,
+    port: int,
+    redis: str = "",
+    archive: Mapping[str, Any] | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    """config.yaml of a product that talks to ``wecom``. archive: the corp's chat archive, with an app of its own."""
     app = wecom.app
+    archive_app = [{"key": "archive", "kind": "archive", "callback": False}] if archive else []
     return {
         "server": {"port": port, "public_url": f"http://127.0.0.1:{port}"},
         "database": {"url": url},
@@ -84,7 +93,9 @@ def raw_config(wecom: SandboxServer, url: str, *, port: int, redis: str = "", **
                 "apps": [
                     {"key": APP, "agent_id": app.agentid, "sidebar": True},
                     {"key": "contacts", "kind": "contacts", "callback": False},
+                    *archive_app,
                 ],
+                "archive": archive,
             }
         ],
         **more,
@@ -100,6 +111,7 @@ def secrets_of(wecom: SandboxServer) -> dict[str, str]:
         "SCRM_MAIN_TOKEN": app.callback.token,
         "SCRM_MAIN_AES_KEY": app.callback.aes_key,
         "SCRM_CONTACTS_SECRET": wecom.contacts_secret,
+        "SCRM_ARCHIVE_SECRET": "archive-secret",
     }
 
 
@@ -111,7 +123,11 @@ def make_settings(wecom: SandboxServer, url: str, *, port: int = 8700, **more: A
     return Settings(
         **raw,
         secret_key=SECRET_KEY,
-        app_secrets={APP: main, "contacts": AppSecrets(secret=wecom.contacts_secret)},  # type: ignore[arg-type]
+        app_secrets={
+            APP: main,
+            "contacts": AppSecrets(secret=wecom.contacts_secret),  # type: ignore[arg-type]
+            "archive": AppSecrets(secret="archive-secret"),  # type: ignore[arg-type]
+        },
     )
 
 

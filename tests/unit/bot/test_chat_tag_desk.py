@@ -52,7 +52,7 @@ class Told:
                 )
             )  # fmt: skip
         with self.house.db.unit() as uow:
-            self.house.chats.append(uow, self.product.corp, said, live=live)
+            self.house.chat.store.append(uow, self.product.corp, said, live=live)
             uow.commit()
         self.product.work()
 

@@ -212,7 +212,10 @@ def test_a_trace_is_cut_at_its_beginning() -> None:
 
 def test_no_two_handlers_of_an_event_share_a_name(bench: Bench) -> None:
     house = bench.house
-    usual, urgent = handler_table(house.settings, house.files, house.sop), urgent_handler_table(house.settings)
+    usual, urgent = (
+        handler_table(house.settings, house.files, house.sop, house.chat),
+        urgent_handler_table(house.settings),
+    )
     for kind in {*usual, *urgent}:
         names = [handler_name(handler) for handler in (*urgent.get(kind, ()), *usual.get(kind, ()))]
         assert len(set(names)) == len(names), kind

@@ -10,8 +10,8 @@ from materials import customer_turns, gaps, lessons, script_desk
 from materials.lessons import SENT, Said
 from materials.recommend_tables import ScriptGapRow
 from materials.script_model import parse_form
-from tests.support.chats import from_customer, from_staff
 from tests.support.product import InProcess
+from tests.support.recommend_chats import from_customer, from_staff
 
 STAFF, WHO, OTHER = "zhang.san", "wm_shopper", "wm_other"
 
@@ -30,7 +30,7 @@ def shop(product: InProcess) -> InProcess:
 
 def append(product: InProcess, *messages, live: bool = True) -> None:
     with product.house.db.unit() as uow:
-        product.house.chats.append(uow, product.corp, messages, live=live)
+        product.house.chat.store.append(uow, product.corp, messages, live=live)
         uow.commit()
     product.work()
 
@@ -41,14 +41,14 @@ def said(product: InProcess, text: str, who: str = WHO, **more):
 
 def waiting(product: InProcess, who: str = WHO, staff: str = STAFF) -> list[str]:
     with product.house.db.reading() as session:
-        found = customer_turns.waiting(session, product.house.chats, product.corp, staff, who)
+        found = customer_turns.waiting(session, product.house.chat.store, product.corp, staff, who)
     return [one.message.text for one in found]
 
 
 def listed(product: InProcess, state: str = gaps.OPEN) -> list[gaps.Gap]:
     house = product.house
     with house.db.reading() as session:
-        return list(gaps.listing(session, house.cipher, house.chats, product.corp, state=state).items)
+        return list(gaps.listing(session, house.chat.cipher, house.chat.store, product.corp, state=state).items)
 
 
 def test_what_waits_is_what_the_customer_said_since_the_last_answer(shop):
@@ -117,7 +117,7 @@ def test_a_job_that_runs_twice_counts_once(shop):
     append(shop, message)
     with shop.house.db.unit() as uow:
         one = gaps.Unanswered(position=1, external_user=WHO, text=message.text, asked_at=message.sent_at)
-        assert gaps.gather(uow, shop.house.cipher, shop.corp, [one], None) == 0
+        assert gaps.gather(uow, shop.house.chat.cipher, shop.corp, [one], None) == 0
     assert listed(shop)[0].asked == 1
 
 
@@ -125,7 +125,7 @@ def test_a_customer_who_answers_makes_the_send_before_a_success(shop):
     house = shop.house
     with house.db.unit() as uow:
         lessons.learn(
-            uow, house.cipher, shop.corp, STAFF, WHO, script_id=1, verdict=SENT, said=Said(text="发票"), key="a"
+            uow, house.chat.cipher, shop.corp, STAFF, WHO, script_id=1, verdict=SENT, said=Said(text="发票"), key="a"
         )
         uow.commit()
     shop.clock.advance(minutes=3)

@@ -13,14 +13,14 @@ from crm_core.config import DraftPart, Settings
 from materials import customer_turns, lessons, script_desk
 from materials.script_model import parse_form
 from tests.sidebar_house import CORP, FAR, LI, WANG, ZHANG
-from tests.support.chats import from_customer, from_staff
+from tests.support.recommend_chats import from_customer, from_staff
 
 BASE = f"/sidebar/customers/{WANG}/suggest"
 
 
 def hear(house, *messages) -> list[int]:
     with house.db.unit() as uow:
-        stored = house.chats.append(uow, CORP, messages)
+        stored = house.chat.store.append(uow, CORP, messages)
         customer_turns.note_turns(uow, CORP, [one for one in stored if customer_turns.is_question_of_customer(one)])
         uow.commit()
     return [one.position for one in stored]
