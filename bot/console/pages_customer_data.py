@@ -33,7 +33,9 @@ def hand_out_data(external_userid: str) -> Response:
         found = erasure.gather(uow.session, sight.corp, external_user)
         found["tags"] = tagging_erasure.gather(uow.session, sight.corp, external_user)
         found["tasks"] = sop_erasure.gather(uow.session, sight.corp, external_user)
-        found["recommendation"] = recommend_erasure.gather(uow.session, room().house.cipher, sight.corp, external_user)
+        found["recommendation"] = recommend_erasure.gather(
+            uow.session, room().house.chat.cipher, sight.corp, external_user
+        )
         found["radar"] = radar_erasure.gather(uow.session, sight.corp, external_user)
         audit.record(
             uow,

@@ -31,7 +31,7 @@ def _listed() -> dict[str, Any]:
     with room().db.reading() as session:
         return {
             "found": gaps.listing(
-                session, house.cipher, house.chats, who.corp, state=state, after=request.args.get("after", "")
+                session, house.chat.cipher, house.chat.store, who.corp, state=state, after=request.args.get("after", "")
             ),
             "chosen": state,
             "states": gaps.STATES,
@@ -76,7 +76,7 @@ def draft_of(gap_id: int) -> dict[str, Any]:
     """What the script form holds at first for a group of questions. Raises: NotFound."""
     house = room().house
     with room().db.reading() as session:
-        gap = gaps.get(session, house.cipher, house.chats, visitor().corp, gap_id)
+        gap = gaps.get(session, house.chat.cipher, house.chat.store, visitor().corp, gap_id)
     asked = dict.fromkeys(text[:SIMILAR_CHARS] for text in (gap.label, *gap.examples))
     return {
         "title": gap.label[:TITLE_CHARS],

@@ -9,8 +9,8 @@ from materials import gaps, lessons, recommend_erasure, script_desk
 from materials.lessons import UP, Said
 from materials.script_model import parse_form
 from tests.console_system_house import ConsoleHouse, furnished
-from tests.support.chats import from_customer
 from tests.support.product import InProcess
+from tests.support.recommend_chats import from_customer
 
 STAFF, WHO = "zhang.san", "wm_asker"
 
@@ -29,7 +29,7 @@ def asked(console):
             from_customer(STAFF, WHO, text, now)
             for text in ("你们支持以旧换新吗", "请问支持以旧换新吗？我13812345678", "可以货到付款么")
         ]
-        product.house.chats.append(uow, product.corp, said)
+        product.house.chat.store.append(uow, product.corp, said)
         uow.commit()
     product.work()
     return product
@@ -38,7 +38,7 @@ def asked(console):
 def listed(product, state=gaps.OPEN):
     house = product.house
     with house.db.reading() as session:
-        return list(gaps.listing(session, house.cipher, house.chats, product.corp, state=state).items)
+        return list(gaps.listing(session, house.chat.cipher, house.chat.store, product.corp, state=state).items)
 
 
 def test_operators_see_groups_and_staff_do_not(console, asked):
@@ -86,9 +86,9 @@ def test_a_group_becomes_a_script_with_its_questions(console, asked):
     assert written.id == gap.id
     with asked.house.db.reading() as session:
         assert script_desk.get(session, asked.corp, written.script_id).script.title == "以旧换新"
-    asked.house.recommender.refresh(asked.corp)
+    asked.house.chat.recommender.refresh(asked.corp)
     with asked.house.db.reading() as session:
-        answer = asked.house.recommender.answer(session, asked.corp, ["支持以旧换新吗"], now=asked.clock.now())
+        answer = asked.house.chat.recommender.answer(session, asked.corp, ["支持以旧换新吗"], now=asked.clock.now())
     assert answer.answered
     assert answer.suggestions[0].script.title == "以旧换新"
 
@@ -100,17 +100,17 @@ def test_erasing_a_customer_forgets_what_they_asked(console, asked):
         form = parse_form(group_id=folder, title="发票", messages=[{"text": "三天"}])
         script = script_desk.save(uow, corp, STAFF, form, may_approve=True).script_id
         said = Said(text="发票怎么开")
-        lessons.learn(uow, house.cipher, corp, STAFF, WHO, script_id=script, verdict=UP, said=said, key="k")
+        lessons.learn(uow, house.chat.cipher, corp, STAFF, WHO, script_id=script, verdict=UP, said=said, key="k")
         uow.commit()
     with house.db.reading() as session:
-        found = recommend_erasure.gather(session, house.cipher, corp, WHO)
+        found = recommend_erasure.gather(session, house.chat.cipher, corp, WHO)
     assert [one["said"] for one in found["lessons"]] == ["发票怎么开"]
     assert len(found["unanswered"]) == 3
     with house.db.unit() as uow:
         recommend_erasure.erase(uow, corp, WHO)
         uow.commit()
     with house.db.reading() as session:
-        assert recommend_erasure.gather(session, house.cipher, corp, WHO) == {"lessons": [], "unanswered": []}
+        assert recommend_erasure.gather(session, house.chat.cipher, corp, WHO) == {"lessons": [], "unanswered": []}
     assert {one.customers for one in listed(asked)} == {0}
 
 
