@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import make_url
+from sqlalchemy import insert, make_url
 
 from bot.ciphers import open_cipher
 from bot.cli_eval_scripts import make_ranker, open_rung, places_of, read_folder, report
@@ -28,7 +28,7 @@ from materials import meaning, suggestable
 from materials.model import Script
 from materials.ranking import grams
 from materials.recommending import Recommender
-from materials.tables import ScriptGroupRow, ScriptRow
+from materials.tables import ScriptGroupRow, ScriptRow, ScriptVectorRow
 from tests.fakes import FrozenClock, SilentWaker
 from tests.support.databases import sqlite_url
 from tests.support.product import FRIDAY_MORNING
@@ -173,17 +173,26 @@ def fill(db: Database, count: int, rand: random.Random) -> None:
 def fill_vectors(db: Database, entries: list[Script], model: str, rand: random.Random) -> None:
     """Random unit vectors: time does not depend on what they mean."""
     made = np.random.default_rng(rand.randrange(99))
-
-    class Random:
-        def __init__(self) -> None:
-            self.model = model
-
-        def embed(self, texts: Any, *, as_query: bool) -> Any:
-            del as_query
-            rows = made.normal(size=(len(texts), 384)).astype("float32")
-            return rows / np.linalg.norm(rows, axis=1, keepdims=True)
-
-    meaning.embed_missing(db.unit, CORP, entries, Random(), lambda: None)
+    keys = [(entry.id, place, text) for entry in entries for place, text in enumerate(meaning.texts_of(entry))]
+    rows = made.normal(size=(len(keys), 384)).astype("float32")
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    with db.unit() as uow:
+        uow.session.execute(
+            insert(ScriptVectorRow),
+            [
+                {
+                    "corp_id": CORP,
+                    "script_id": number,
+                    "place": place,
+                    "model": model,
+                    "text_mark": meaning.mark(text),
+                    "vector": row.tobytes(),
+                    "made_in": 1,
+                }
+                for (number, place, text), row in zip(keys, rows, strict=True)
+            ],
+        )
+        uow.commit()
 
 
 def main() -> None:
