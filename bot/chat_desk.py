@@ -5,11 +5,14 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from crm_core.chat.reading import ChatReader
+from crm_core import outbox
+from crm_core.chat.reading import LANE, READ_JOB, ChatReader
 from crm_core.chat.store import ChatStore
 from crm_core.db import UnitOfWork
 from crm_core.errors import ScrmError
 from crm_core.ids import CorpId
+
+FAILURES_BEFORE_HALVING = 2
 
 
 class ReadingDesk:
@@ -20,7 +23,16 @@ class ReadingDesk:
         self._readers = {reader.name: reader for reader in readers}
 
     def read(self, uow: UnitOfWork, row: Row[Any]) -> None:
-        """One ``chat.read`` job, in the unit that ends it. Raises: ScrmError for a reader that is no more."""
+        """One ``chat.read`` job, in the unit that ends it. Raises: ScrmError for a reader that is no more.
+
+        A batch that failed twice becomes two jobs (halves of halves at their first failure), so that one message which
+        a reader cannot bear ends alone in a dead letter and the others get through.
+        """
+        failures = row.attempts - 1
+        most = 1 if row.payload.get("halved") else FAILURES_BEFORE_HALVING
+        if failures >= most and row.payload["first"] < row.payload["last"]:
+            self._halve(uow, row)
+            return
         reader = self._readers.get(row.payload["reader"])
         if reader is None:
             raise ScrmError(f"没有名为 {row.payload['reader']} 的消息处理程序")
@@ -28,3 +40,16 @@ class ReadingDesk:
         messages = self._store.read(uow.session, corp, row.payload["first"], row.payload["last"])
         if messages:
             reader.read(uow, corp, messages, live=row.payload["live"])
+
+    def _halve(self, uow: UnitOfWork, row: Row[Any]) -> None:
+        first, last = row.payload["first"], row.payload["last"]
+        middle = (first + last) // 2
+        for start, end in ((first, middle), (middle + 1, last)):
+            outbox.add_job(
+                uow,
+                READ_JOB,
+                dedupe_key=f"{READ_JOB}:{row.payload['reader']}:{row.corp_id}:{start}-{end}",
+                payload={**row.payload, "first": start, "last": end, "halved": True},
+                lane=LANE,
+                corp=row.corp_id,
+            )

@@ -5,17 +5,20 @@ from dataclasses import dataclass
 
 from bot.archive_desk import ArchiveDesk, open_archive_desk
 from bot.chat_desk import ReadingDesk
+from bot.chat_exports import chat_exports
 from bot.chat_tag_desk import ChatTagDesk
 from bot.chat_tag_tasks import task_bodies as chat_tag_task_bodies
 from bot.ciphers import open_cipher
 from bot.jobs import JobBody, UnitBody
 from bot.meaning_desk import MeaningDesk
 from bot.recommend_desk import GapDesk, RecommendReader
+from bot.reply_desk import ReplyDesk
 from bot.sensitive_desk import SensitiveDesk
 from bot.task_desk import TaskBody
 from crm_core.chat import archive_book, archive_media
 from crm_core.chat.archive_port import MessageArchive
 from crm_core.chat.reading import LANE, READ_JOB, ChatReader
+from crm_core.chat.reply_watch import ReplyWatch
 from crm_core.chat.store import ChatStore
 from crm_core.config import Settings
 from crm_core.config_archive import ArchivePart
@@ -47,10 +50,11 @@ class ChatSide:
     sensitive: SensitiveDesk
     recommender: Recommender
     gaps: GapDesk
+    replies: ReplyDesk
 
     def bodies(self) -> Mapping[str, JobBody]:
         """What its jobs do."""
-        return {**self.archive.bodies(), **self.tags.bodies(), **self.gaps.bodies()}
+        return {**self.archive.bodies(), **self.tags.bodies(), **self.gaps.bodies(), **self.replies.bodies()}
 
     def unit_bodies(self) -> Mapping[str, UnitBody]:
         """What its jobs do in the unit that ends them."""
@@ -58,7 +62,7 @@ class ChatSide:
 
     def task_bodies(self) -> Mapping[str, TaskBody]:
         """What the task desk runs for it."""
-        return {**chat_tag_task_bodies(self.tags), **self.sensitive.bodies(self.store)}
+        return {**chat_tag_task_bodies(self.tags), **self.sensitive.bodies(self.store), **chat_exports(self.store)}
 
     def close(self) -> None:
         """Give everything back."""
@@ -75,7 +79,7 @@ def open_chat_side(
     tag_reader = ChatTagReader({corp.corp_id: AppKey(corp.contact_app) for corp in settings.corps})
     cipher = open_cipher(settings)
     sensitive = SensitiveDesk(settings, cipher)
-    readers: tuple[ChatReader, ...] = (RecommendReader(), tag_reader, sensitive.reader)
+    readers: tuple[ChatReader, ...] = (RecommendReader(), tag_reader, sensitive.reader, ReplyWatch(settings.worktime))
     store = ChatStore(cipher, [reader.name for reader in readers])
     recommender = Recommender(db, cipher, meaning.ladder.when_loaded)
     return ChatSide(
@@ -87,4 +91,5 @@ def open_chat_side(
         sensitive=sensitive,
         recommender=recommender,
         gaps=GapDesk(db, store, cipher, recommender),
+        replies=ReplyDesk(db, settings, store),
     )

@@ -25,11 +25,20 @@ class FernetCipher:
         try:
             return self._fernet.decrypt(sealed).decode("utf-8", "surrogatepass")
         except InvalidToken:
-            raise ScrmError("没有能打开这段内容的密钥：SCRM_SECRET_KEY 是否换过？") from None
+            raise ScrmError("没有能打开这段内容的密钥：SCRM_SECRET_KEY 或 SCRM_DATA_KEYS 是否换过？") from None
 
 
 def open_cipher(settings: Settings) -> FernetCipher:
-    """The cipher of this installation; its key is derived from ``SCRM_SECRET_KEY`` for this purpose alone."""
-    derive = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"scrm chat content 1")
-    key = derive.derive(settings.secret_key.get_secret_value().encode())
-    return FernetCipher((base64.urlsafe_b64encode(key),))
+    """The cipher of this installation: the data keys in the order given, then one derived from ``SCRM_SECRET_KEY``.
+
+    The derived key seals where no data key is set, and goes on opening what was sealed before one was.
+    """
+    return FernetCipher((*_derived(settings.data_key_list), *_derived((settings.secret_key.get_secret_value(),))))
+
+
+def _derived(secrets: tuple[str, ...]) -> list[bytes]:
+    def derive(secret: str) -> bytes:
+        made = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"scrm chat content 1").derive(secret.encode())
+        return base64.urlsafe_b64encode(made)
+
+    return [derive(secret) for secret in secrets]

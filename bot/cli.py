@@ -16,6 +16,7 @@ LAZY = {
     "contact-way": "bot.cli_data:contact_way",
     "sop": "bot.cli_data:sop_commands",
     "doctor": "bot.cli_doctor:doctor",
+    "keys": "bot.cli_keys:keys",
     "role": "bot.cli_role:role",
     "seed": "bot.cli_seed:seed",
     "eval": "bot.cli_eval:evaluate",

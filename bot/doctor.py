@@ -131,6 +131,9 @@ def render(findings: Sequence[Finding]) -> str:
 def _config(settings: Settings) -> Iterator[Finding]:
     for fault in missing_secrets(settings):
         yield Finding("配置", Level.FAIL, fault, "在启动环境中设置该变量后重启")
+    if not settings.data_key_list:
+        said = "聊天内容用 SCRM_SECRET_KEY 派生的密钥加密；更换 SCRM_SECRET_KEY 后旧内容将无法打开"
+        yield Finding("聊天内容密钥", Level.WARN, said, "设置 SCRM_DATA_KEYS 后运行 scrm keys rotate")
     if not settings.corps:
         yield Finding("配置", Level.FAIL, "还没有配置任何企业", "在 config.yaml 的 corps 中填写企业与应用")
     address = urlsplit(settings.server.public_url)

@@ -48,6 +48,8 @@ def schedules(settings: Settings) -> tuple[Schedule, ...]:
         Schedule(kind="scripts.embed", every_seconds=120),
         Schedule(kind="chat_tags.tend", cron={"hour": "2", "minute": "40"}),
         Schedule(kind="media.renew", every_seconds=600),
+        Schedule(kind="reply.tick", every_seconds=settings.chat.reply_tick_seconds),
+        Schedule(kind="chat.expire", cron={"hour": "2", "minute": "30"}),
         Schedule(kind="materials.empty_bin", cron={"hour": "4", "minute": "40"}),
     )
 

@@ -24,7 +24,7 @@ from crm_core.config_file import read_yaml, say_fault
 from crm_core.errors import ConfigInvalid
 from crm_core.ids import AppKey, CorpId
 
-OWN_SECRETS = ("secret_key", "admin_password", "draft_key")  # of the product itself, by their SCRM_ variables
+OWN_SECRETS = ("secret_key", "data_keys", "admin_password", "draft_key")  # of the product itself, by SCRM_ variables
 SECRET_KINDS: tuple[Literal["secret", "token", "aes_key"], ...] = ("secret", "token", "aes_key")
 MIN_SECRET_KEY = 32
 MIN_ADMIN_PASSWORD = 12
@@ -209,6 +209,16 @@ class DraftPart(Part):
         return self
 
 
+class ChatPart(Part):
+    """Chat messages: days they are kept, by kind of conversation; 0 keeps them. reply_tick_seconds: the reply watch."""
+
+    keep_single_days: int = Field(0, ge=0)
+    keep_group_days: int = Field(0, ge=0)
+    keep_kf_days: int = Field(0, ge=0)
+    keep_internal_days: int = Field(0, ge=0)
+    reply_tick_seconds: Seconds = 30
+
+
 class DemoPart(Part):
     """Only ``scrm demo`` switches this on."""
 
@@ -281,9 +291,11 @@ class Settings(BaseSettings):
     materials: MaterialsPart = MaterialsPart()
     radar: RadarPart = RadarPart()
     draft: DraftPart = DraftPart()
+    chat: ChatPart = ChatPart()
     demo: DemoPart = DemoPart()
     corps: tuple[CorpPart, ...] = ()
     secret_key: SecretStr = SecretStr("")
+    data_keys: SecretStr = SecretStr("")
     admin_password: SecretStr = SecretStr("")
     draft_key: SecretStr = SecretStr("")
     app_secrets: dict[str, AppSecrets] = Field(default_factory=dict)
@@ -300,6 +312,11 @@ class Settings(BaseSettings):
         """The environment over what is given in code or read from config.yaml."""
         del settings_cls, dotenv_settings, file_secret_settings
         return (env_settings, init_settings)
+
+    @property
+    def data_key_list(self) -> tuple[str, ...]:
+        """The keys that chat content is sealed with, the one in use first; none when only ``secret_key`` is set."""
+        return tuple(key.strip() for key in self.data_keys.get_secret_value().split(",") if key.strip())
 
     def corp(self, corp: CorpId) -> CorpPart | None:
         """The corp with this id, if configured."""
@@ -345,6 +362,7 @@ def _readable(raw: dict[str, Any]) -> Settings:
     return Settings.model_construct(
         corps=tuple(corps),
         secret_key=SecretStr(os.environ.get("SCRM_SECRET_KEY", "")),
+        data_keys=SecretStr(os.environ.get("SCRM_DATA_KEYS", "")),
         admin_password=SecretStr(os.environ.get("SCRM_ADMIN_PASSWORD", "")),
         app_secrets={key: AppSecrets.model_validate(values) for key, values in raw["app_secrets"].items()},
     )
@@ -368,6 +386,10 @@ def missing_secrets(settings: Settings) -> list[str]:
     faults: list[str] = []
     if len(settings.secret_key.get_secret_value()) < MIN_SECRET_KEY:
         faults.append(f"SCRM_SECRET_KEY：缺失或短于 {MIN_SECRET_KEY} 个字符（会话签名与加密用）")
+    if any(len(key) < MIN_SECRET_KEY for key in settings.data_key_list):
+        faults.append(
+            f"SCRM_DATA_KEYS：其中一把短于 {MIN_SECRET_KEY} 个字符（聊天内容加密用，多把以逗号分隔，第一把用于加密）"
+        )
     if 0 < len(settings.admin_password.get_secret_value()) < MIN_ADMIN_PASSWORD:
         faults.append(
             f"SCRM_ADMIN_PASSWORD：短于 {MIN_ADMIN_PASSWORD} 个字符（控制台首位管理员的密码；不需要时不要设置）"

@@ -79,6 +79,11 @@ def secrets(settings: Settings) -> list[SecretLine]:
             is_set=bool(settings.secret_key.get_secret_value()),
         ),
         SecretLine(
+            variable="SCRM_DATA_KEYS",
+            says="聊天内容加密，多把以逗号分隔，第一把用于加密",
+            is_set=bool(settings.data_key_list),
+        ),
+        SecretLine(
             variable="SCRM_ADMIN_PASSWORD",
             says="首位管理员的密码",
             is_set=bool(settings.admin_password.get_secret_value()),

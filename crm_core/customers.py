@@ -244,6 +244,17 @@ def is_following(session: Session, corp: CorpId, staff: StaffUserId, external_us
     return row is not None and row.status != "ended"
 
 
+def others_following(session: Session, corp: CorpId, external_user: ExternalUserId, staff: str) -> list[str]:
+    """Other members who follow the customer now, the earliest first."""
+    statement = select(FollowRow.staff_userid).where(
+        FollowRow.corp_id == corp,
+        FollowRow.external_userid == external_user,
+        FollowRow.status == "active",
+        FollowRow.staff_userid != staff,
+    )
+    return list(session.exec(statement.order_by(FollowRow.started_at, FollowRow.staff_userid)))  # type: ignore[arg-type]
+
+
 def end_missing_follows(
     uow: UnitOfWork, corp: CorpId, staff: StaffUserId, *, listing_began: datetime, listed: set[str] | None = None
 ) -> int:

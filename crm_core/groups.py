@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from datetime import datetime
+from typing import Any
 
+from sqlalchemy import union
 from sqlmodel import Session, col, select
 
 from crm_core import outbox
@@ -149,6 +151,21 @@ def is_visible(session: Session, corp: CorpId, chat: str, visible: AbstractSet[s
         col(GroupMemberRow.left_at).is_(None),
     )
     return any(userid in visible for userid in session.exec(inside))
+
+
+def chats_of(corp: CorpId, visible: AbstractSet[str]) -> Any:
+    """A subquery: the ids of the groups that one of these staff owns or is inside."""
+    people = sorted(visible)
+    owned = select(CustomerGroupRow.chat_id).where(
+        CustomerGroupRow.corp_id == corp, col(CustomerGroupRow.owner).in_(people)
+    )
+    inside = select(GroupMemberRow.chat_id).where(
+        GroupMemberRow.corp_id == corp,
+        GroupMemberRow.kind == STAFF_MEMBER,
+        col(GroupMemberRow.left_at).is_(None),
+        col(GroupMemberRow.member_id).in_(people),
+    )
+    return union(owned, inside)
 
 
 def known_chats(session: Session, corp: CorpId) -> set[str]:

@@ -68,6 +68,10 @@ PERMISSIONS = {
     "radar.write": "管理雷达规则",
     "card.own": "编辑自己的名片",
     "groups.read": "查看客户群",
+    "chat.read": "查看会话内容",
+    "chat.export": "导出会话内容",
+    "replies.read": "查看回复时效",
+    "replies.write": "管理回复规则",
     "staff.read": "查看员工",
     "roles.write": "分配角色",
     "fields.write": "管理自定义字段",
@@ -98,8 +102,11 @@ _SUPERVISOR = _STAFF | {
     "radar.read",
     "tasks.read",
     "scripts.approve",
+    "chat.read",
+    "replies.read",
 }
-_OPERATOR = (_SUPERVISOR - {"scripts.approve", "mobile.reveal"}) | {
+_OPERATOR = (_SUPERVISOR - {"scripts.approve", "mobile.reveal", "chat.read"}) | {
+    "replies.write",
     "tags.write",
     "contact_ways.write",
     "sops.write",
@@ -221,6 +228,22 @@ def visible_staff(session: Session, corp: CorpId, staff: StaffUserId, grant: Gra
         departments = departments_below(session, corp, departments)
     rows = session.exec(select(StaffRow.userid, StaffRow.departments).where(StaffRow.corp_id == corp)).all()
     return frozenset({staff, *(userid for userid, inside in rows if departments & set(inside))})
+
+
+def supervisors_of(session: Session, corp: CorpId, staff: StaffUserId) -> list[str]:
+    """Supervisors in whose sight the member is; the corp's admins where there is none. Never the member."""
+    given = grants(session, corp)
+    found = [
+        userid
+        for userid, grant in sorted(given.items())
+        if grant.role == Role.SUPERVISOR and userid != staff and _sees(session, corp, userid, grant, staff)
+    ]
+    return found or [userid for userid, grant in sorted(given.items()) if grant.role == Role.ADMIN and userid != staff]
+
+
+def _sees(session: Session, corp: CorpId, userid: str, grant: Grant, staff: StaffUserId) -> bool:
+    visible = visible_staff(session, corp, StaffUserId(userid), grant)
+    return visible is None or staff in visible
 
 
 def staff_below(session: Session, corp: CorpId, departments: Iterable[int]) -> frozenset[str]:

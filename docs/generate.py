@@ -29,6 +29,8 @@ SECRET_PARTS = {*OWN_SECRETS, "app_secrets"}
 VARIABLES = {
     "SCRM_SECRET_KEY": "Signs sessions and encrypts; at least 32 characters. Required.",
     "SCRM_DRAFT_KEY": "Key of the endpoint that words reply drafts (`draft.base_url`); unset: none is sent.",
+    "SCRM_DATA_KEYS": "Keys that chat content is sealed with, 32 characters or more each, by commas; the first seals,"
+    " all open. Unset: a key derived from `SCRM_SECRET_KEY`. After a change run `scrm keys rotate`.",
     "SCRM_ADMIN_PASSWORD": "Password of the console's first admin; at least 12 characters. Unset: no password sign-in.",
     "SCRM_<KEY>_SECRET": "Secret of the app with this key (应用 Secret), e.g. `SCRM_MAIN_SECRET`.",
     "SCRM_<KEY>_TOKEN": "Callback token of the app (回调 Token): up to 32 letters and digits.",

@@ -11,6 +11,8 @@ from bot.console.room import room
 from bot.console.signing import Visitor
 from bot.console.views import visitor
 from crm_core import customers, groups
+from crm_core.chat import conversations
+from crm_core.chat.conversations import Talk
 from crm_core.db import UnitOfWork
 from crm_core.errors import NotFound
 from crm_core.ids import AppKey, CorpId, ExternalUserId
@@ -43,6 +45,10 @@ class Sight:
         if not 0 < len(wanted) <= MOST_ID_CHARS or not self.sees(wanted):
             raise NotFound(NO_CUSTOMER)
         return wanted
+
+    def conversation(self, kind: str, key: str) -> Talk:
+        """A conversation of somebody in sight, or of a group of theirs. Raises: NotFound."""
+        return conversations.read(self.session, self.corp, conversations.place(kind, key), self.visible)
 
     def group(self, chat: str) -> str:
         """The group's id, when somebody in sight owns it or is inside. Raises: NotFound."""

@@ -8,7 +8,7 @@ from crm_core.audit import AuditEntry
 from crm_core.roles import ROLE_NAMES, SCOPE_NAMES, Role, Scope
 
 FIRST_ADMIN, COMMAND_LINE = "@admin", "cli"
-ACTOR_NAMES = {FIRST_ADMIN: "系统管理员", COMMAND_LINE: "命令行", "demo": "演示环境"}
+ACTOR_NAMES = {FIRST_ADMIN: "系统管理员", COMMAND_LINE: "命令行", "demo": "演示环境", "retention": "保留规则"}
 OBJECTS = {
     "console": "控制台",
     "staff": "员工",
@@ -29,6 +29,7 @@ OBJECTS = {
     "material": "素材",
     "radar_link": "雷达链接",
     "radar_rule": "雷达规则",
+    "chat": "会话",
     **TABLES,
 }
 
@@ -101,6 +102,29 @@ def _sop(verb: str) -> Teller:
     return say
 
 
+def _chat(verb: str) -> Teller:
+    def say(entry: AuditEntry, actor: str, thing: str) -> Told:
+        first, last = entry.data.get("first"), entry.data.get("last")
+        return Told(text=verb.format(actor=actor, thing=thing), detail=f"第 {first} 到 {last} 条" if last else "")
+
+    return say
+
+
+def _chat_search(entry: AuditEntry, actor: str, thing: str) -> Told:
+    del thing
+    return Told(
+        text=f"{actor}搜索了会话内容",
+        detail=f"条件：{entry.data.get('query', '') or '无'}，看到 {entry.data.get('hits', 0)} 条",
+    )
+
+
+def _chat_expired(entry: AuditEntry, actor: str, thing: str) -> Told:
+    del actor, thing
+    names = {"single": "单聊", "group": "客户群", "kf": "微信客服", "internal": "内部"}
+    counts = "、".join(f"{names.get(kind, kind)} {count} 条" for kind, count in entry.data.items() if count)
+    return Told(text="系统按保留规则删除了到期的会话消息", detail=counts)
+
+
 ACTS: dict[str, tuple[str, Teller]] = {
     "admin.signed_in": ("管理员密码登录", _plain("{actor}用密码登录了控制台")),
     "admin.refused": ("管理员密码错误", _plain("有人用错误的密码尝试登录控制台")),
@@ -151,6 +175,11 @@ ACTS: dict[str, tuple[str, Teller]] = {
     "archive.pulled": ("拉取会话存档", _plain("{actor}让系统立即拉取会话存档")),
     "archive.retried": ("重试存档消息", _plain("{actor}让系统重试未能解密的存档消息")),
     "archive.gaps_read": ("确认存档缺号", _plain("{actor}确认了会话存档的缺号")),
+    "chat.viewed": ("查看会话", _chat("{actor}查看了{thing}的会话")),
+    "chat.searched": ("搜索会话", _chat_search),
+    "chat.expired": ("到期删除会话消息", _chat_expired),
+    "reply.rules": ("修改回复规则", _plain("{actor}修改了回复时效的规则")),
+    "reply.dismissed": ("标记无需回复", _chat("{actor}把{thing}的等待标记为无需回复")),
     "doctor.asked": ("运行诊断", _plain("{actor}运行了诊断")),
     "sync.asked": ("开始同步", _plain("{actor}开始了全量同步")),
 }

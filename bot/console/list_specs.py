@@ -93,4 +93,66 @@ GROUPS = ListSpec(
         Filter(key="status", name="状态", kind="choice", is_first=True),
     ),
 )
-SPECS = {spec.key: spec for spec in (CUSTOMERS, TASKS, WAYS, GROUPS)}
+CHATS = ListSpec(
+    key="chats",
+    path="/chats",
+    permission="chat.read",
+    columns=(
+        Column(key="talk", name="会话"),
+        Column(key="kind", name="类型"),
+        Column(key="staff", name="员工"),
+        Column(key="last", name="最后一条"),
+        Column(key="customers", name="客户消息", is_number=True),
+        Column(key="by_staff", name="员工消息", is_number=True),
+        Column(key="waiting", name="回复"),
+        Column(key="first", name="第一条", is_usual=False),
+    ),
+    filters=(
+        Filter(key="kind", name="类型", kind="choice", is_first=True),
+        Filter(key="staff", name="员工", kind="choice", is_first=True),
+        Filter(key="since", name="有消息从", kind="date", is_first=True),
+        Filter(key="until", name="到", kind="date", is_first=True),
+        Filter(key="customer", name="客户", kind="hidden"),
+    ),
+)
+CHAT_SEARCH = ListSpec(
+    key="chat_search",
+    path="/chats/search",
+    permission="chat.read",
+    columns=(
+        Column(key="said", name="消息"),
+        Column(key="who", name="谁说的"),
+        Column(key="where", name="会话"),
+        Column(key="at", name="时间"),
+        Column(key="kind", name="类型"),
+    ),
+    filters=(
+        Filter(key="q", name="搜索", kind="search", is_first=True, help="说过的字或词，空格隔开表示都要有"),
+        Filter(key="staff", name="员工", kind="choice", is_first=True),
+        Filter(key="kind", name="类型", kind="choice", is_first=True),
+        Filter(key="since", name="从", kind="date", is_first=True),
+        Filter(key="until", name="到", kind="date", is_first=True),
+        Filter(key="customer", name="客户", kind="hidden"),
+        Filter(key="chat", name="客户群", kind="hidden"),
+    ),
+)
+WAITS = ListSpec(
+    key="waits",
+    path="/replies/waits",
+    permission="replies.read",
+    columns=(
+        Column(key="talk", name="客户"),
+        Column(key="staff", name="员工"),
+        Column(key="since", name="从何时起"),
+        Column(key="messages", name="未回消息", is_number=True),
+        Column(key="outcome", name="结果"),
+        Column(key="took", name="回复用时"),
+        Column(key="told", name="已提醒"),
+    ),
+    filters=(
+        Filter(key="state", name="状态", kind="choice", is_first=True),
+        Filter(key="staff", name="员工", kind="choice", is_first=True),
+        Filter(key="week", name="周", kind="choice", is_first=True),
+    ),
+)
+SPECS = {spec.key: spec for spec in (CUSTOMERS, TASKS, WAYS, GROUPS, CHATS, CHAT_SEARCH, WAITS)}

@@ -35,6 +35,13 @@ SECTIONS = (
         ),
     ),
     Section(
+        name="会话",
+        places=(
+            Place(path="/chats", name="会话内容", icon="message-circle-more", permission="chat.read"),
+            Place(path="/replies", name="回复时效", icon="timer", permission="replies.read"),
+        ),
+    ),
+    Section(
         name="获客",
         places=(Place(path="/live-codes", name="渠道活码", icon="qr-code", permission="contact_ways.read"),),
     ),

@@ -11,6 +11,7 @@ from bot.console.access import Sight, acting
 from bot.console.room import room
 from bot.console.views import page
 from crm_core import audit, erasure
+from crm_core.chat import keeping
 from crm_core.errors import InputInvalid
 from materials import radar_erasure, recommend_erasure
 from sop import erasure as sop_erasure
@@ -37,6 +38,7 @@ def hand_out_data(external_userid: str) -> Response:
             uow.session, room().house.chat.cipher, sight.corp, external_user
         )
         found["radar"] = radar_erasure.gather(uow.session, sight.corp, external_user)
+        found["chats"] = keeping.gather(uow.session, room().house.chat.store, sight.corp, external_user)
         audit.record(
             uow,
             corp=sight.corp,
@@ -60,6 +62,7 @@ def erase_customer(external_userid: str) -> ResponseReturnValue:
         _need_whole_corp(sight)
         if request.form.get("sure") != "yes":
             raise InputInvalid("请先确认要永久抹除")
+        keeping.erase(uow, room().house.chat.store, sight.corp, external_user)
         pseudonym = erasure.erase(uow, sight.corp, external_user, actor=sight.who.actor)
         tagging_erasure.erase(uow, sight.corp, external_user)
         radar_erasure.erase(uow, sight.corp, external_user, pseudonym)

@@ -30,6 +30,7 @@ PARTS = {
     "identity": "客户合并",
     "sop": "SOP",
     "draft": "回复草稿",
+    "chat": "会话消息",
     "demo": "演示",
 }
 

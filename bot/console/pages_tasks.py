@@ -25,6 +25,8 @@ KIND_NAMES = {
     "export.groups": "导出客户群",
     "export.ways": "导出渠道活码",
     "export.audit": "导出审计日志",
+    "export.chats": "导出会话消息",
+    "export.replies": "导出回复时效",
     "bulk.tags": "批量改标签",
     "bulk.stage": "批量改阶段",
     "bulk.undo": "撤销批量操作",
@@ -36,6 +38,8 @@ EXPORTS = {
     "groups": ("export.groups", "customers.export"),
     "ways": ("export.ways", "customers.export"),
     "audit": ("export.audit", "audit.read"),
+    "chat_search": ("export.chats", "chat.export"),
+    "waits": ("export.replies", "customers.export"),
 }
 UNDOABLE = frozenset({"bulk.tags", "bulk.stage", "import.customers", BACKFILL})
 MOST_CHOSEN = 500

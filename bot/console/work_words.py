@@ -17,6 +17,7 @@ LANES = {
     "single": "逐个执行",
     "media": "上传素材",
     "task": "导入导出与批量",
+    "chat": "聊天消息",
     "meaning": "按意思找标签",
 }
 KINDS = {
@@ -39,6 +40,8 @@ KINDS = {
     "update_intercept_rule": "修改敏感词规则",
     "delete_intercept_rule": "删除敏感词规则",
     "chat.read": "处理聊天消息",
+    "chat.expire": "删除到期的会话消息",
+    "reply.tick": "提醒超时未回复",
     "handler_run": "重试失败的处理",
     "sop.tick": "执行到期的 SOP 步骤",
     "sync.incremental": "增量同步",

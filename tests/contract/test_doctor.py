@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import SecretStr
 
 from bot.doctor import Finding, Level, examine, render
 from bot.wecom.gateways import GatewaySet
@@ -35,7 +36,8 @@ def found(findings: list[Finding], check: str) -> Finding:
 
 
 def test_all_is_well(settings: Settings, healthy: GatewaySet) -> None:
-    findings = examine(settings, healthy, probe_callback=lambda _key: "", database=lambda: "", migrations=lambda: "")
+    sealed = settings.model_copy(update={"data_keys": SecretStr("d" * 40)})
+    findings = examine(sealed, healthy, probe_callback=lambda _key: "", database=lambda: "", migrations=lambda: "")
     assert {one.level for one in findings} == {Level.OK}
     text = render(findings)
     assert text.count("✓") == len(findings)
@@ -139,3 +141,8 @@ def test_missing_secrets_and_local_addresses_are_told(wecom: ScriptedWeCom) -> N
     assert ("配置", Level.WARN) in levels
     assert ("时钟", Level.WARN) in levels
     assert "SCRM_SECRET_KEY" in render(findings)
+
+
+def test_chat_content_without_a_key_of_its_own_is_named(settings: Settings, healthy: GatewaySet) -> None:
+    (found,) = [one for one in examine(settings, healthy) if one.check == "聊天内容密钥"]
+    assert (found.level, found.fix) == (Level.WARN, "设置 SCRM_DATA_KEYS 后运行 scrm keys rotate")

@@ -41,7 +41,9 @@ def test_from_empty_to_head_there_is_no_drift(empty_url: str) -> None:
     migrate.upgrade(empty_url)
     assert current(empty_url)
     assert migrate.drift(empty_url) == []
-    assert tables(empty_url) == set(migrate.gather_metadata().tables) | {"alembic_version"}
+    without_class = {name for name in tables(empty_url) if name.startswith("chat_words")}
+    assert tables(empty_url) - without_class == set(migrate.gather_metadata().tables) | {"alembic_version"}
+    assert "chat_words" in without_class
     migrate.upgrade(empty_url)
     assert current(empty_url)
 

@@ -20,7 +20,7 @@ BASE = f"/sidebar/customers/{WANG}/suggest"
 
 def hear(house, *messages) -> list[int]:
     with house.db.unit() as uow:
-        stored = house.chat.store.append(uow, CORP, messages)
+        stored = house.chats.append(uow, CORP, messages)
         customer_turns.note_turns(uow, CORP, [one for one in stored if customer_turns.is_question_of_customer(one)])
         uow.commit()
     return [one.position for one in stored]
