@@ -22,7 +22,8 @@ from crm_core.chat.search import Search
 from crm_core.chat.store import ChatStore
 from crm_core.chat.work_calendar import WorkCalendar
 from crm_core.chat_tables import ReplyDayRow, ReplyWaitRow
-from crm_core.config import ChatPart, Settings, WorktimePart
+from crm_core.config import Settings, WorktimePart
+from crm_core.config_chat import ChatPart
 from crm_core.db import UnitOfWork
 from crm_core.errors import Conflict, InputInvalid, NotFound
 from crm_core.ids import CorpId, ExternalUserId, StaffUserId
