@@ -20,7 +20,7 @@ from pydantic_settings import (
 )
 
 from crm_core.config_archive import ArchivePart
-from crm_core.config_chat import ChatPart, DraftPart
+from crm_core.config_chat import ChatPart, DraftPart, KfPart
 from crm_core.config_file import read_yaml, say_fault
 from crm_core.errors import ConfigInvalid
 from crm_core.ids import AppKey, CorpId
@@ -267,6 +267,7 @@ class Settings(BaseSettings):
     radar: RadarPart = RadarPart()
     draft: DraftPart = DraftPart()
     chat: ChatPart = ChatPart()
+    kf: KfPart = KfPart()
     demo: DemoPart = DemoPart()
     corps: tuple[CorpPart, ...] = ()
     secret_key: SecretStr = SecretStr("")

@@ -1,8 +1,22 @@
-"""The parts of config.yaml about chat messages and about reply drafts."""
+"""The parts of config.yaml about chat messages, reply drafts and 微信客服."""
 
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Days = Annotated[int, Field(ge=0)]
+
+
+class ChatPart(BaseModel):
+    """Days that messages are kept, by kind of conversation, 0 for ever; how often the reply watch looks."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keep_single_days: Days = 0
+    keep_group_days: Days = 0
+    keep_kf_days: Days = 0
+    keep_internal_days: Days = 0
+    reply_tick_seconds: Annotated[float, Field(gt=0)] = 30
 
 
 class DraftPart(BaseModel):
@@ -23,13 +37,10 @@ class DraftPart(BaseModel):
         return self
 
 
-class ChatPart(BaseModel):
-    """Chat messages: days they are kept, by kind of conversation; 0 keeps them. reply_tick_seconds: the reply watch."""
+class KfPart(BaseModel):
+    """微信客服 and the words that ask for a person."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    keep_single_days: int = Field(0, ge=0)
-    keep_group_days: int = Field(0, ge=0)
-    keep_kf_days: int = Field(0, ge=0)
-    keep_internal_days: int = Field(0, ge=0)
-    reply_tick_seconds: Annotated[float, Field(gt=0)] = 30
+    threshold: float = Field(0.55, ge=0.2, le=1)
+    person_words: tuple[str, ...] = ("人工", "真人", "转人工", "人工客服", "人工服务", "找客服", "转接客服")

@@ -62,6 +62,14 @@ SECTIONS = (
         ),
     ),
     Section(
+        name="合规",
+        places=(
+            Place(path="/hits", name="命中审核", icon="flag", permission="hits.read"),
+            Place(path="/hit-figures", name="命中统计", icon="list", permission="hits.read"),
+            Place(path="/sensitive", name="敏感词", icon="shield-check", permission="sensitive.read"),
+        ),
+    ),
+    Section(
         name="组织",
         places=(
             Place(path="/staff", name="员工与角色", icon="user-cog", permission="staff.read"),
