@@ -61,8 +61,8 @@ class ChatSide:
 
     def bodies(self) -> Mapping[str, JobBody]:
         """What its jobs do."""
-        rooms = (self.archive, self.tags, self.gaps, self.replies, self.kf)
-        return {kind: body for room in rooms for kind, body in room.bodies().items()}
+        desks = (self.archive, self.tags, self.gaps, self.replies, self.kf)
+        return {kind: body for desk in desks for kind, body in desk.bodies().items()}
 
     def unit_bodies(self) -> Mapping[str, UnitBody]:
         """What its jobs do in the unit that ends them."""
@@ -92,16 +92,17 @@ def open_chat_side(
     shelf = ScriptShelf(meaning.ladder.when_loaded)
     store = ChatStore(cipher, [reader.name for reader in readers])
     recommender = Recommender(db, cipher, meaning.ladder.when_loaded)
+    archive = open_archive_desk(db, settings, store, archives)
     return ChatSide(
         cipher=cipher,
         store=store,
         readers=readers,
-        archive=open_archive_desk(db, settings, store, archives),
+        archive=archive,
         tags=ChatTagDesk(db, store, tag_reader, meaning.ladder),
         sensitive=sensitive,
-        kf=KfDesk(db, settings, gateways, store, shelf),
-        bot=StaffBot(settings, shelf),
         recommender=recommender,
         gaps=GapDesk(db, store, cipher, recommender),
-        replies=ReplyDesk(db, settings, store),
+        replies=ReplyDesk(db, settings, store, archive.files),
+        kf=KfDesk(db, settings, gateways, store, shelf),
+        bot=StaffBot(settings, shelf),
     )

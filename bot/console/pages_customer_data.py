@@ -59,9 +59,11 @@ def erase_customer(external_userid: str) -> ResponseReturnValue:
         _need_whole_corp(sight)
         if request.form.get("sure") != "yes":
             raise InputInvalid("请先确认要永久抹除")
-        keeping.erase(uow, room().house.chat.store, sight.corp, external_user)
+        dropped = keeping.erase(uow, room().house.chat.store, sight.corp, external_user)
         pseudonym = erasure.erase(uow, sight.corp, external_user, actor=sight.who.actor)
         tagging_erasure.erase(uow, sight.corp, external_user)
         radar_erasure.erase(uow, sight.corp, external_user, pseudonym)
         sop_erasure.erase(uow, sight.corp, external_user, pseudonym)
+    for key in dropped.file_keys:
+        room().house.chat.archive.files.delete(key)
     return "", 204, {"HX-Redirect": "/console/customers"}

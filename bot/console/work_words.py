@@ -17,8 +17,8 @@ LANES = {
     "single": "逐个执行",
     "media": "上传素材",
     "task": "导入导出与批量",
-    "kf": "微信客服",
     "chat": "聊天消息",
+    "kf": "微信客服",
     "meaning": "按意思找标签",
 }
 KINDS = {
@@ -41,6 +41,8 @@ KINDS = {
     "update_intercept_rule": "修改敏感词规则",
     "delete_intercept_rule": "删除敏感词规则",
     "chat.read": "处理聊天消息",
+    "chat.expire": "删除到期的会话消息",
+    "reply.tick": "提醒超时未回复",
     "kf_send": "微信客服：回复客户",
     "kf_move": "微信客服：变更接待状态",
     "kf_on_event": "微信客服：欢迎、提示与评价",
@@ -49,8 +51,6 @@ KINDS = {
     "kf.sync": "微信客服：读取消息",
     "kf.accounts": "微信客服：读取账号",
     "kf.sweep": "微信客服：结束过期会话并补读",
-    "chat.expire": "删除到期的会话消息",
-    "reply.tick": "提醒超时未回复",
     "handler_run": "重试失败的处理",
     "sop.tick": "执行到期的 SOP 步骤",
     "sync.incremental": "增量同步",
