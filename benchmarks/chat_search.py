@@ -145,7 +145,14 @@ class Silent:
         """Nobody waits here."""
 
 
+GIN = "ix_chat_words_hashes"
+
+
 def seed(db: Database, store: ChatStore, count: int) -> None:
+    """PostgreSQL builds the big index once at the end: what it costs a message at a time is not asked here."""
+    if not db.is_sqlite:
+        with db.engine.begin() as connection:
+            connection.execute(text(f"DROP INDEX {GIN}"))
     began, batch, done = time.perf_counter(), [], 0
     for message in messages(count):
         batch.append(message)
@@ -159,12 +166,16 @@ def seed(db: Database, store: ChatStore, count: int) -> None:
                 print(f"  {done:,} kept, {done / (time.perf_counter() - began):,.0f} a second", flush=True)
     _keep(db, store, batch)
     if not db.is_sqlite:
+        with db.engine.begin() as connection:
+            connection.execute(text("SET statement_timeout = 0"))
+            connection.execute(text(f"CREATE INDEX {GIN} ON chat_words USING gin (hashes)"))
         _analyze(db)
     print(f"  seeded {count:,} in {time.perf_counter() - began:.1f} s", flush=True)
 
 
 def _analyze(db: Database) -> None:
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("SET statement_timeout = 0"))
         connection.execute(text("VACUUM ANALYZE"))
 
 
