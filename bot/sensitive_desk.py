@@ -6,6 +6,9 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
+from bot.console.hit_query import filter_of
+from bot.console.list_specs import HITS
+from bot.console.list_state import ListState
 from bot.task_desk import Bench, TaskBody
 from crm_core import tasks
 from crm_core.chat.store import ChatStore
@@ -13,7 +16,7 @@ from crm_core.config import Settings
 from crm_core.ids import AppKey
 from crm_core.ports import TextCipher
 from crm_core.sensitive import trial, words
-from crm_core.sensitive.hits import Hit, HitBook, HitFilter
+from crm_core.sensitive.hits import Hit, HitBook
 from crm_core.sensitive.matcher import Matcher
 from crm_core.sensitive.reader import SensitiveReader
 from crm_core.sensitive.sieve import Sieve
@@ -60,7 +63,7 @@ class SensitiveDesk:
             book = words.book(session, bench.corp, drafts_of=ids, only=True)
             tally = trial.load(session, self.cipher, bench.corp, bench.task.id)
         sieve = Sieve(Matcher(book.rules))
-        until = bench.task.created_at
+        until = bench.task.created_at + timedelta(minutes=1)  # clocks differ a little
         since = until - timedelta(days=trial.DAYS)
         after = int(bench.task.cursor.get("after", 0))
         goes_on = True
@@ -78,7 +81,7 @@ class SensitiveDesk:
 
     def _export(self, bench: Bench) -> None:
         """The hits that fit what was asked, within the asker's sight."""
-        wanted = HitFilter(**bench.task.asked["filter"])
+        wanted = filter_of(ListState.of_query(HITS, str(bench.task.asked.get("query", ""))))
         with bench.db.reading() as session:
             bench.count(self.hits.count(session, bench.corp, wanted, bench.task.scope).value)
 

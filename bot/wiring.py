@@ -86,6 +86,7 @@ from crm_core.kf.accounts import LANE as KF_LANE
 from crm_core.lease import Backoff, LeaseTable
 from crm_core.outbox import JOBS, OUTBOX
 from crm_core.ports import Gateways
+from crm_core.sensitive import hits as sensitive_hits
 from crm_core.sensitive import official
 from crm_core.turn import WriteTurn
 from materials import media, radar, radar_handlers, renames
@@ -287,6 +288,7 @@ def _of_the_directory() -> HandlerTable:
             sop_handlers.rename_staff,
             record_renames.rename_staff,
             renames.rename_staff,
+            sensitive_hits.rename_staff,
         ),
         StaffDeleted: (staff.record_deleted,),
         **dict.fromkeys((DepartmentCreated, DepartmentUpdated), (staff.record_department,)),

@@ -201,3 +201,14 @@ def names(session: Session, corp: CorpId, chats: Iterable[ChatId]) -> dict[str, 
         )
     ).all()
     return dict(rows)
+
+
+def all_names(session: Session, corp: CorpId, *, limit: int = 500) -> list[tuple[str, str]]:
+    """Groups that are not dismissed, with their names."""
+    rows = session.exec(
+        select(CustomerGroupRow.chat_id, CustomerGroupRow.name)
+        .where(CustomerGroupRow.corp_id == corp, CustomerGroupRow.status == "active")
+        .order_by(CustomerGroupRow.name, CustomerGroupRow.chat_id)
+        .limit(limit)
+    )
+    return [(chat, name or "未命名的群") for chat, name in rows]

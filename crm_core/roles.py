@@ -75,10 +75,16 @@ PERMISSIONS = {
     "staff.read": "查看员工",
     "roles.write": "分配角色",
     "fields.write": "管理自定义字段",
+    "sensitive.read": "查看敏感词",
+    "sensitive.write": "管理敏感词",
+    "hits.read": "查看敏感词命中",
+    "hits.judge": "审核敏感词命中",
     "tasks.read": "查看导入导出任务",
     "system.read": "查看系统运行",
     "system.replay": "重放失败的任务",
     "content.reveal": "查看消息原文",
+    "archive.read": "查看会话存档状态",
+    "archive.write": "管理会话存档",
     "audit.read": "查看审计日志",
     "settings.read": "查看设置",
 }
@@ -102,10 +108,13 @@ _SUPERVISOR = _STAFF | {
     "radar.read",
     "tasks.read",
     "scripts.approve",
+    "sensitive.read",
+    "hits.read",
+    "hits.judge",
     "chat.read",
     "replies.read",
 }
-_OPERATOR = (_SUPERVISOR - {"scripts.approve", "mobile.reveal", "chat.read"}) | {
+_OPERATOR = (_SUPERVISOR - {"scripts.approve", "mobile.reveal", "chat.read", "hits.read", "hits.judge"}) | {
     "replies.write",
     "tags.write",
     "contact_ways.write",
@@ -113,6 +122,7 @@ _OPERATOR = (_SUPERVISOR - {"scripts.approve", "mobile.reveal", "chat.read"}) | 
     "scripts.write",
     "materials.write",
     "radar.write",
+    "sensitive.write",
     "fields.write",
 }
 ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {

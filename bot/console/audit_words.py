@@ -28,6 +28,9 @@ OBJECTS = {
     "material": "素材",
     "radar_link": "雷达链接",
     "radar_rule": "雷达规则",
+    "sensitive": "敏感词分类",
+    "sensitive_hit": "敏感词命中",
+    "archive_file": "存档文件",
     "chat": "会话",
     **TABLES,
 }
@@ -101,6 +104,17 @@ def _sop(verb: str) -> Teller:
     return say
 
 
+def _counted(words: str, name: str = "first") -> Teller:
+    def say(entry: AuditEntry, actor: str, thing: str) -> Told:
+        del thing
+        first = str(entry.data.get(name, ""))
+        return Told(
+            text=f"{actor}{words}", detail=f"共 {entry.data.get('count', 0)} 条{f'，如“{first}”' if first else ''}"
+        )
+
+    return say
+
+
 def _chat(verb: str) -> Teller:
     def say(entry: AuditEntry, actor: str, thing: str) -> Told:
         first, last = entry.data.get("first"), entry.data.get("last")
@@ -143,6 +157,15 @@ ACTS: dict[str, tuple[str, Teller]] = {
     "bulk.stage": ("批量改阶段", _plain("{actor}批量修改了客户阶段（{thing}）")),
     "bulk.undo": ("撤销批量操作", _plain("{actor}撤销了一次批量操作（{thing}）")),
     "customer.data_exported": ("导出客户个人数据", _plain("{actor}导出了{thing}的个人数据")),
+    "sensitive.category_saved": ("保存敏感词分类", _named("保存", "敏感词分类")),
+    "sensitive.category_removed": ("删除敏感词分类", _named("删除", "敏感词分类")),
+    "sensitive.category_restored": ("恢复敏感词分类", _named("恢复", "敏感词分类")),
+    "sensitive.words_added": ("添加敏感词", _counted("添加了敏感词")),
+    "sensitive.words_switched": ("生效或停用敏感词", _counted("生效或停用了敏感词", "state")),
+    "sensitive.words_dropped": ("删除敏感词", _counted("删除了敏感词")),
+    "sensitive.rules_pushed": ("推送敏感词规则", _counted("把敏感词规则推送到企业微信")),
+    "sensitive.judged": ("审核命中", _counted("审核了敏感词命中", "state")),
+    "sensitive.assigned": ("指派命中", _counted("指派了敏感词命中", "assignee")),
     "customer.erased": ("删除客户数据", _plain("{actor}删除了一位客户的数据（{thing}）")),
     "customer.merged": ("合并客户", _plain("{actor}把{thing}与另一位客户合并")),
     "customer.split": ("撤销合并", _plain("{actor}撤销了{thing}的合并")),
@@ -168,6 +191,7 @@ ACTS: dict[str, tuple[str, Teller]] = {
     "radar.revoked": ("撤销雷达链接", _plain("{actor}撤销了{thing}")),
     "script.approved": ("通过话术", _plain("{actor}通过了{thing}")),
     "script.rejected": ("退回话术", _plain("{actor}退回了{thing}")),
+    "archive.file_read": ("下载存档文件", _plain("{actor}下载了{thing}")),
     "archive.pulled": ("拉取会话存档", _plain("{actor}让系统立即拉取会话存档")),
     "archive.retried": ("重试存档消息", _plain("{actor}让系统重试未能解密的存档消息")),
     "archive.gaps_read": ("确认存档缺号", _plain("{actor}确认了会话存档的缺号")),

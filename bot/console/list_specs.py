@@ -93,6 +93,34 @@ GROUPS = ListSpec(
         Filter(key="status", name="状态", kind="choice", is_first=True),
     ),
 )
+HITS = ListSpec(
+    key="hits",
+    path="/hits",
+    permission="hits.read",
+    has_bulk=True,
+    columns=(
+        Column(key="hit", name="命中"),
+        Column(key="category", name="分类"),
+        Column(key="staff", name="员工"),
+        Column(key="customer", name="客户"),
+        Column(key="sent", name="时间"),
+        Column(key="state", name="状态"),
+        Column(key="assignee", name="负责人"),
+        Column(key="way", name="写法", is_usual=False),
+        Column(key="due", name="期限", is_usual=False),
+        Column(key="note", name="备注", is_usual=False),
+    ),
+    filters=(
+        Filter(key="state", name="状态", kind="choice", is_first=True),
+        Filter(key="severity", name="严重程度", kind="choice", is_first=True),
+        Filter(key="category", name="分类", kind="choice", is_first=True),
+        Filter(key="staff", name="员工", kind="choice", is_first=True),
+        Filter(key="department", name="部门", kind="choice"),
+        Filter(key="week", name="周", kind="choice"),
+        Filter(key="assignee", name="负责人", kind="choice"),
+        Filter(key="since_week", name="从哪一周起", kind="hidden"),
+    ),
+)
 CHATS = ListSpec(
     key="chats",
     path="/chats",
@@ -155,4 +183,4 @@ WAITS = ListSpec(
         Filter(key="week", name="周", kind="choice", is_first=True),
     ),
 )
-SPECS = {spec.key: spec for spec in (CUSTOMERS, TASKS, WAYS, GROUPS, CHATS, CHAT_SEARCH, WAITS)}
+SPECS = {spec.key: spec for spec in (CUSTOMERS, TASKS, WAYS, GROUPS, CHATS, CHAT_SEARCH, WAITS, HITS)}

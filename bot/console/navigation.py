@@ -39,6 +39,7 @@ SECTIONS = (
         places=(
             Place(path="/chats", name="会话内容", icon="message-circle-more", permission="chat.read"),
             Place(path="/replies", name="回复时效", icon="timer", permission="replies.read"),
+            Place(path="/archive", name="会话存档", icon="archive", permission="archive.read"),
         ),
     ),
     Section(
@@ -59,6 +60,14 @@ SECTIONS = (
             Place(path="/materials", name="素材", icon="images", permission="materials.read"),
             Place(path="/radar", name="素材雷达", icon="radar", permission="radar.read"),
             Place(path="/card", name="我的名片", icon="id-card", permission="card.own"),
+        ),
+    ),
+    Section(
+        name="合规",
+        places=(
+            Place(path="/hits", name="命中审核", icon="flag", permission="hits.read"),
+            Place(path="/hit-figures", name="命中统计", icon="list", permission="hits.read"),
+            Place(path="/sensitive", name="敏感词", icon="shield-check", permission="sensitive.read"),
         ),
     ),
     Section(

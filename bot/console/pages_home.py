@@ -1,7 +1,10 @@
 """The first page after signing in: today at a glance, each figure a way to its rows."""
 
+from collections.abc import Set as AbstractSet
+
 from flask import redirect, render_template
 from flask.typing import ResponseReturnValue
+from sqlmodel import Session
 
 from bot.console import health, trend, work_words
 from bot.console.pages_corps import open_guide_steps, wants_guide
@@ -10,6 +13,9 @@ from bot.console.pages_sops import start_of_today
 from bot.console.room import SURFACE, room
 from bot.console.views import page, visitor
 from crm_core import overview
+from crm_core.ids import CorpId
+from crm_core.listing import Count
+from crm_core.sensitive.hits import OPEN, HitFilter
 from sop import progress
 
 TREND_DAYS = 14
@@ -34,5 +40,10 @@ def home() -> ResponseReturnValue:
             health=health.look(found.house, session, who.corp) if who.allows("system.read") else None,
             open_steps=open_guide_steps(session, who) if who.allows("settings.read") else [],
             words=work_words,
+            open_hits=_open_hits(session, who.corp, visible) if who.allows("hits.judge") else None,
             said_today=f"{midnight.year}年{midnight.month}月{midnight.day}日 星期{WEEKDAYS[midnight.weekday()]}",
         )
+
+
+def _open_hits(session: Session, corp: CorpId, visible: AbstractSet[str] | None) -> Count:
+    return room().house.chat.sensitive.hits.count(session, corp, HitFilter(state=OPEN), visible)

@@ -32,12 +32,15 @@ KIND_NAMES = {
     "bulk.undo": "撤销批量操作",
     BACKFILL: "聊天标签回溯",
     "import.customers": "导入客户资料",
+    "export.hits": "导出敏感词命中",
+    "sensitive.trial": "敏感词试运行",
 }
 EXPORTS = {
     "customers": ("export.customers", "customers.export"),
     "groups": ("export.groups", "customers.export"),
     "ways": ("export.ways", "customers.export"),
     "audit": ("export.audit", "audit.read"),
+    "hits": ("export.hits", "hits.read"),
     "chat_search": ("export.chats", "chat.export"),
     "waits": ("export.replies", "customers.export"),
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, Table
+from sqlalchemy import Select, Table, update
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, SQLModel, col, select
 
@@ -15,12 +15,13 @@ from crm_core import audit, customers, groups, staff
 from crm_core.chat.model import Conversation, ConversationKind
 from crm_core.db import UnitOfWork
 from crm_core.errors import InputInvalid, NotFound
+from crm_core.events import StaffUpdated
 from crm_core.ids import ChatId, CorpId, StaffUserId
 from crm_core.listing import Count, Listed, counted, page_of
 from crm_core.ports import TextCipher
 from crm_core.sensitive.rulebook import WAY_NAMES, Way
 from crm_core.sensitive.words import SEVERITIES
-from crm_core.sensitive_tables import SensitiveHitRow
+from crm_core.sensitive_tables import SensitiveCategoryRow, SensitiveHitRow
 
 OPEN, CONFIRMED, FALSE_ALARM, HANDLED = "open", "confirmed", "false_alarm", "handled"
 STATES = {OPEN: "待审", CONFIRMED: "确认违规", FALSE_ALARM: "误报", HANDLED: "已处理"}
@@ -265,6 +266,17 @@ def assign(
         told = {"count": len(rows), "assignee": assignee}
         _audit(uow, corp, actor, "sensitive.assigned", [row.id or 0 for row in rows], told)
     return len(rows)
+
+
+def rename_staff(event: StaffUpdated, uow: UnitOfWork) -> None:
+    """A changed userid is carried through the hits and the categories' owners."""
+    if event.new_staff is None:
+        return
+    columns = (SensitiveHitRow.staff_userid, SensitiveHitRow.assignee, SensitiveCategoryRow.owner_userid)
+    for column in columns:
+        table = column.class_  # type: ignore[attr-defined]
+        mine = (col(table.corp_id) == event.corp) & (col(column) == event.staff)
+        uow.session.execute(update(table).where(mine).values({column.key: event.new_staff}))  # type: ignore[attr-defined]
 
 
 def _rows(

@@ -6,6 +6,7 @@ A category that intercepts becomes one rule, or several of 300 words each. WeCom
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, col, delete, select
@@ -179,6 +180,11 @@ def differences(session: Session, corp: CorpId) -> list[Difference]:
         for rule_id, rule in shown.items()
     ]
     return found
+
+
+def seen_at(session: Session, corp: CorpId) -> datetime | None:
+    """When WeCom's rules were last read; None while there is none that we know."""
+    return max((row.seen_at for row in _remote(session, corp)), default=None)
 
 
 def _difference(one: Wanted, row: SensitiveRuleRow | None, there: Mapping[str, Any] | None) -> Difference:

@@ -25,7 +25,7 @@ BATCH = 500
 _DROPPED, _STRANGE, _BORDER = 0, 1, 2  # symbols: nothing, needs a close look, between two messages
 _CODES = 0x110000
 _SLOTS = 1 << 22
-_MIX = np.uint64(0x9E3779B97F4A7C15)
+_MIX = np.uint32(0x9E3779B1)
 _LETTERS = re.compile("[a-z]+")
 _LEAST_DIGITS, _LEAST_LETTERS = 5, 3
 Numbers = Any  # numpy arrays
@@ -55,15 +55,15 @@ def _sound_numbers() -> dict[str, int]:
 
 @cache
 def _sound_table() -> Numbers:
-    numbers, table = _sound_numbers(), np.zeros(0x10000, dtype=np.uint64)
+    numbers, table = _sound_numbers(), np.zeros(0x10000, dtype=np.uint32)
     for code in range(0x4E00, 0xA000):
         table[code] = numbers.get(sound(chr(code)), 0)
     return table
 
 
 def _slots(sounds: Numbers) -> Numbers:
-    keys = (sounds[:-2] * np.uint64(512) + sounds[1:-1]) * np.uint64(512) + sounds[2:]
-    return (keys * _MIX) >> np.uint64(64 - 22)
+    keys = (sounds[:-2] << np.uint32(18)) + (sounds[1:-1] << np.uint32(9)) + sounds[2:]
+    return (keys * _MIX) >> np.uint32(10)
 
 
 class Sieve:
@@ -71,7 +71,7 @@ class Sieve:
 
     def __init__(self, matcher: Matcher) -> None:
         self._matcher = matcher
-        words = [word.encode("utf-16-be") for word in matcher.symbols if _is_wanted(matcher, word)]
+        words = [word.encode("utf-16-le") for word in matcher.symbols if _is_wanted(matcher, word)]
         self._words = ahocorasick_rs.BytesAhoCorasick(words, implementation=_implementation(words)) if words else None
         self._by_sound: defaultdict[bytes, set[tuple[int, bytes]]] = defaultdict(set)
         self._alike = self._alike_slots()
@@ -126,7 +126,7 @@ class Sieve:
         changed[:1] = True
         np.not_equal(symbols[1:], symbols[:-1], out=changed[1:])
         squeezed = symbols[changed]
-        matches = self._words.find_matches_as_indexes(squeezed.byteswap().tobytes(), overlapping=True)  # type: ignore[union-attr]
+        matches = self._words.find_matches_as_indexes(squeezed.tobytes(), overlapping=True)  # type: ignore[union-attr]
         firsts = [start >> 1 for _word, start, _end in matches if not start & 1]
         return kept[changed][firsts] if firsts else kept[:0]
 
@@ -160,7 +160,7 @@ class Sieve:
         numbers = _sound_numbers()
         table = np.zeros(_SLOTS, dtype=bool)
         for spoken, _pattern in self._matcher.alike:
-            whole = np.array([numbers.get(syllable, 0) for syllable in spoken], dtype=np.uint64)
+            whole = np.array([numbers.get(syllable, 0) for syllable in spoken], dtype=np.uint32)
             table[_slots(whole[:3])] = True
             self._by_sound[whole[:3].tobytes()].add((len(whole), whole.tobytes()))
         return table if self._by_sound else None

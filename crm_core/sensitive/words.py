@@ -180,6 +180,11 @@ def words(session: Session, corp: CorpId, category: int, *, state: str = "", con
     return [_word(row) for row in rows]
 
 
+def by_ids(session: Session, corp: CorpId, ids: Sequence[int]) -> list[Word]:
+    """These entries, as far as they are there."""
+    return [_word(row) for row in _chosen(session, corp, ids)]
+
+
 def clean(text: str, kind: str) -> str:
     """An entry as it is kept. Raises: InputInvalid when it cannot be one."""
     made = text.strip() if kind == REGEX else _BLANKS.sub(" ", text.strip())

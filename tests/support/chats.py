@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from crm_core.chat.model import ChatMessage, Conversation, Party, PartyKind
+from crm_core.outbox import OUTBOX
 from tests.support.product import InProcess
 
 _NUMBERS = itertools.count(1)
@@ -43,3 +44,10 @@ def say(product: InProcess, *messages: ChatMessage, live: bool = True, work: boo
         uow.commit()
     if work:
         product.work()
+
+
+def written_cards(product: InProcess) -> list[tuple[list[str], dict[str, str]]]:
+    """The text cards to staff that were written down, with whom they are for."""
+    with product.house.db.reading() as session:
+        rows = session.connection().execute(OUTBOX.select().where(OUTBOX.c.kind == "send_app_message"))
+        return [(row.payload["staff"], row.payload["body"]["textcard"]) for row in rows]

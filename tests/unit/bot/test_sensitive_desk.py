@@ -7,14 +7,14 @@ import pytest
 from crm_core import erasure, staff, tasks
 from crm_core.chat.model import Conversation
 from crm_core.errors import Conflict, InputInvalid, NotFound
+from crm_core.events import StaffUpdated
 from crm_core.ids import CorpId, ExternalUserId, StaffUserId
-from crm_core.outbox import OUTBOX
 from crm_core.roles import Role, Scope, give
 from crm_core.sensitive import figures, hits, importing, official, trial, words
 from crm_core.sensitive.hits import Hit, HitFilter
 from crm_core.sensitive.rulebook import Options
 from crm_core.sensitive.words import CategoryForm
-from tests.support.chats import message, say
+from tests.support.chats import message, say, written_cards
 from tests.support.product import InProcess
 
 STAFF, SUPERVISOR, CUSTOMER = "zhang.san", "ChenJing", "wm_sensitive_1"
@@ -83,16 +83,10 @@ def test_a_message_read_twice_is_one_hit(house: InProcess):
     assert len(found(house)) == 1
 
 
-def outbox_bodies(house: InProcess) -> list[tuple[list[str], dict]]:
-    with house.house.db.reading() as session:
-        rows = session.connection().execute(OUTBOX.select().where(OUTBOX.c.kind == "send_app_message"))
-        return [(row.payload["staff"], row.payload["body"]["textcard"]) for row in rows]
-
-
 def test_the_supervisor_is_told_with_the_words_and_a_link(house: InProcess):
     category(house, "私下转账", severity=3)
     say(house, message(SINGLE, STAFF, "<b>私下转账</b>", house.clock.now()))
-    [(people, card)] = outbox_bodies(house)
+    [(people, card)] = written_cards(house)
     assert people == [SUPERVISOR]
     assert card["title"].startswith("【严重】飞单：私下转账")
     assert "&lt;b&gt;【私下转账】" in card["description"]
@@ -102,7 +96,7 @@ def test_the_supervisor_is_told_with_the_words_and_a_link(house: InProcess):
 def test_long_words_fit_into_the_notice_of_wecom(house: InProcess):
     category(house, "私下转账")
     say(house, message(SINGLE, STAFF, "私" + "·&" * 5 + "下转账" + "<" * 300, house.clock.now()))
-    [(_people, card)] = outbox_bodies(house)
+    [(_people, card)] = written_cards(house)
     assert len(card["description"].encode()) <= 512
     assert len(card["title"].encode()) <= 128
 
@@ -110,7 +104,7 @@ def test_long_words_fit_into_the_notice_of_wecom(house: InProcess):
 def test_many_hits_at_once_are_summed_up(house: InProcess):
     category(house, "私下转账")
     say(house, *(message(SINGLE, STAFF, f"私下转账{number}", house.clock.now()) for number in range(9)))
-    cards = [card for _people, card in outbox_bodies(house)]
+    cards = [card for _people, card in written_cards(house)]
     assert len(cards) == 4
     assert cards[-1]["title"] == "另有 6 条敏感词命中"
 
@@ -118,14 +112,14 @@ def test_many_hits_at_once_are_summed_up(house: InProcess):
 def test_staff_are_warned_when_the_category_says_so(house: InProcess):
     category(house, "私下转账", tells_supervisor=False, tells_staff=True)
     say(house, message(SINGLE, STAFF, "私下转账", house.clock.now()))
-    assert [people for people, _card in outbox_bodies(house)] == [[STAFF]]
+    assert [people for people, _card in written_cards(house)] == [[STAFF]]
 
 
 def test_history_tells_nobody(house: InProcess):
     category(house, "私下转账")
     say(house, message(SINGLE, STAFF, "私下转账", house.clock.now()), live=False)
     assert len(found(house)) == 1
-    assert outbox_bodies(house) == []
+    assert written_cards(house) == []
 
 
 @pytest.mark.parametrize(
@@ -289,12 +283,6 @@ def test_import_names_what_is_double(house: InProcess):
         assert sorted(one.form.name for one in words.listing(session, house.corp)) == ["新分类", "飞单"]
 
 
-def test_text_import_takes_lines_and_commas():
-    assert [line.text for line in importing.lines_of_text("一个，两个\n\n三个")] == ["一个", "两个", "三个"]
-    with pytest.raises(InputInvalid):
-        importing.lines_of_text(" \n")
-
-
 def test_the_starter_set_comes_as_drafts_once(house: InProcess):
     with house.house.db.unit() as uow:
         first = words.take_starter(uow, house.corp, ["insult", "kickback"], actor="test")
@@ -389,3 +377,24 @@ def test_a_rule_that_wecom_refuses_says_why(house: InProcess):
     house.wecom.options.change({"intercept_rule_limit": 0})
     push(house)
     assert states(house) == {"飞单": "refused"}
+
+
+def test_a_changed_userid_is_carried_through_hits_and_owners(house: InProcess):
+    made = category(house, "私下转账", owner=STAFF)
+    say(house, message(SINGLE, STAFF, "私下转账", house.clock.now()))
+    event = StaffUpdated(
+        corp=house.corp,
+        app=house.house.gateways.of(house.corp).app_key,
+        occurred_at=house.clock.now(),
+        key="renamed",
+        received_ms=0,
+        staff=StaffUserId(STAFF),
+        new_staff=StaffUserId("zhang.new"),
+        fields={},
+    )
+    with house.house.db.unit() as uow:
+        hits.rename_staff(event, uow)
+        uow.commit()
+    with house.house.db.reading() as session:
+        assert words.get(session, house.corp, made).form.owner == "zhang.new"
+    assert [hit.staff for hit in found(house)] == ["zhang.new"]

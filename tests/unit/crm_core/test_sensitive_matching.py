@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_core.errors import InputInvalid
-from crm_core.sensitive import measuring, starter
+from crm_core.sensitive import importing, measuring, starter
 from crm_core.sensitive.detectors import is_bank_card, is_id_card
 from crm_core.sensitive.matcher import Matcher, compile_regex
 from crm_core.sensitive.normal import fold
@@ -253,3 +253,9 @@ def test_found_tells_the_way_it_was_written():
     ways = {text: matcher("赌博网").check(text)[0].way for text in ("赌博网", "dubowang", "dbw", "堵博往", "贝者博网")}
     assert list(ways.values()) == [Way.WORD, Way.PINYIN, Way.INITIALS, Way.HOMOPHONE, Way.SPLIT]
     assert isinstance(matcher("赌博网").check("赌博网")[0], Found)
+
+
+def test_text_import_takes_lines_and_commas():
+    assert [line.text for line in importing.lines_of_text("一个，两个\n\n三个")] == ["一个", "两个", "三个"]
+    with pytest.raises(InputInvalid):
+        importing.lines_of_text(" \n")
