@@ -96,7 +96,8 @@ def messages(count: int) -> Iterator[ChatMessage]:
     chance = random.Random(7)
     step = timedelta(days=365) / count
     for number in range(count):
-        staff, customer = f"s{chance.randrange(STAFF)}", f"wm_{chance.randrange(CUSTOMERS):05}"
+        who = chance.randrange(CUSTOMERS)
+        staff, customer = f"s{who % STAFF}", f"wm_{who:05}"
         is_group = chance.random() < 0.15
         where = (
             Conversation.group(f"wr_{chance.randrange(GROUPS)}") if is_group else Conversation.single(staff, customer)
