@@ -50,6 +50,7 @@ SECTIONS = (
         name="运营",
         places=(
             Place(path="/sops", name="SOP", icon="workflow", permission="sops.read"),
+            Place(path="/kf", name="微信客服", icon="headset", permission="kf.read"),
             Place(path="/todos", name="跟进任务", icon="list-todo", permission="customers.read"),
         ),
     ),
