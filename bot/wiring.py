@@ -39,6 +39,7 @@ from bot.worker import Loop, Work, WorkerPool
 from crm_core import contact_ways, customers, groups, record_renames, staff
 from crm_core.bus import HandlerTable
 from crm_core.chat import consents
+from crm_core.chat import renames as chat_renames
 from crm_core.clock import Clock
 from crm_core.config import AppPart, CorpPart, Settings
 from crm_core.customers import CustomerFiles
@@ -291,6 +292,7 @@ def _of_the_directory() -> HandlerTable:
             record_renames.rename_staff,
             kf_sessions.rename_staff,
             renames.rename_staff,
+            chat_renames.ask,
             sensitive_hits.rename_staff,
         ),
         StaffDeleted: (staff.record_deleted,),
