@@ -10,10 +10,12 @@ from bot.chat_tag_desk import ChatTagDesk
 from bot.chat_tag_tasks import task_bodies as chat_tag_task_bodies
 from bot.ciphers import open_cipher
 from bot.jobs import JobBody, UnitBody
+from bot.kf_desk import KfDesk
 from bot.meaning_desk import MeaningDesk
 from bot.recommend_desk import GapDesk, RecommendReader
 from bot.reply_desk import ReplyDesk
 from bot.sensitive_desk import SensitiveDesk
+from bot.staff_bot import StaffBot
 from bot.task_desk import TaskBody
 from crm_core.chat import archive_book, archive_media
 from crm_core.chat.archive_port import MessageArchive
@@ -24,12 +26,15 @@ from crm_core.config import Settings
 from crm_core.config_archive import ArchivePart
 from crm_core.db import Database
 from crm_core.ids import AppKey, CorpId
-from crm_core.ports import TextCipher
+from crm_core.kf import accounts as kf_accounts
+from crm_core.ports import Gateways, TextCipher
 from materials.meaning import LANE as MEANING_LANE
 from materials.recommending import Recommender
+from materials.service import ScriptShelf
 from tagging.chat_reader import ChatTagReader
 
 LANES = {
+    "kf": (kf_accounts.LANE, 2),
     "chat": (LANE, 1),
     "meaning": (MEANING_LANE, 2),
     "archive": (archive_book.LANE, 1),
@@ -51,10 +56,13 @@ class ChatSide:
     recommender: Recommender
     gaps: GapDesk
     replies: ReplyDesk
+    kf: KfDesk
+    bot: StaffBot
 
     def bodies(self) -> Mapping[str, JobBody]:
         """What its jobs do."""
-        return {**self.archive.bodies(), **self.tags.bodies(), **self.gaps.bodies(), **self.replies.bodies()}
+        desks = (self.archive, self.tags, self.gaps, self.replies, self.kf)
+        return {kind: body for desk in desks for kind, body in desk.bodies().items()}
 
     def unit_bodies(self) -> Mapping[str, UnitBody]:
         """What its jobs do in the unit that ends them."""
@@ -72,6 +80,7 @@ class ChatSide:
 def open_chat_side(
     db: Database,
     settings: Settings,
+    gateways: Gateways,
     meaning: MeaningDesk,
     archives: Mapping[CorpId, tuple[ArchivePart, MessageArchive]],
 ) -> ChatSide:
@@ -80,16 +89,20 @@ def open_chat_side(
     cipher = open_cipher(settings)
     sensitive = SensitiveDesk(settings, cipher)
     readers: tuple[ChatReader, ...] = (RecommendReader(), tag_reader, sensitive.reader, ReplyWatch(settings.worktime))
+    shelf = ScriptShelf(meaning.ladder.when_loaded)
     store = ChatStore(cipher, [reader.name for reader in readers])
     recommender = Recommender(db, cipher, meaning.ladder.when_loaded)
+    archive = open_archive_desk(db, settings, store, archives)
     return ChatSide(
         cipher=cipher,
         store=store,
         readers=readers,
-        archive=open_archive_desk(db, settings, store, archives),
+        archive=archive,
         tags=ChatTagDesk(db, store, tag_reader, meaning.ladder),
         sensitive=sensitive,
+        kf=KfDesk(db, settings, gateways, store, shelf),
+        bot=StaffBot(settings, shelf),
         recommender=recommender,
         gaps=GapDesk(db, store, cipher, recommender),
-        replies=ReplyDesk(db, settings, store),
+        replies=ReplyDesk(db, settings, store, archive.files),
     )

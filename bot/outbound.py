@@ -1,18 +1,14 @@
 """What each kind of outbox row does at WeCom, and the event that tells of it."""
 
-import threading
-import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
 
-from bot.media_desk import MediaDesk
+from bot.outbound_call import Call, Done
+from bot.outbound_kf import KF_PERFORMERS
 from crm_core import customers, outbox
-from crm_core.db import Database
 from crm_core.errors import InputInvalid, NotReady, ScrmError, WeComError, WeComRefused
 from crm_core.events import (
     ContactWayCreated,
@@ -29,13 +25,7 @@ from crm_core.events import (
 from crm_core.ids import AppKey, ChatId, CorpId, ExternalUserId, StaffUserId, TagId, WelcomeCode
 from crm_core.intercept_port import InterceptRule
 from crm_core.messages import NICKNAME, parse_message, with_nickname
-from crm_core.ports import (
-    ContactWayMade,
-    ContactWayRequest,
-    CustomerFacts,
-    OutboundMessage,
-    WeComGateway,
-)
+from crm_core.ports import ContactWayMade, ContactWayRequest, OutboundMessage
 from materials.radar_model import LinkTarget
 from materials.sending import ResolvedMessage
 
@@ -44,56 +34,6 @@ LAST_MOMENT_MS = 6_000  # so long before the end a greeting goes out without wha
 NAME_TAKEN = 40071  # doc 92117
 MEDIA_GONE = 40007
 RELATION_GONE = frozenset({84061, 40096})  # no relation left, or no visible follower
-
-
-class RecentFacts:
-    """What WeCom told in the last moments, so that a greeting and the record of its customer ask only once."""
-
-    def __init__(self, *, keep_seconds: float = 5.0, most: int = 500) -> None:
-        self._keep_ms = int(keep_seconds * 1000)
-        self._most = most
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[str, str], tuple[int, CustomerFacts]] = OrderedDict()
-
-    def put(self, corp: str, facts: CustomerFacts) -> None:
-        """Keep an answer that has just come in."""
-        with self._lock:
-            self._kept[corp, facts.external_user] = (time.time_ns() // 1_000_000, facts)
-            while len(self._kept) > self._most:
-                self._kept.popitem(last=False)
-
-    def take(self, corp: str, external_user: str, *, since_ms: int) -> CustomerFacts | None:
-        """An answer that is no older than the question (``since_ms``, epoch) and still fresh; given out once."""
-        with self._lock:
-            at_ms, facts = self._kept.pop((corp, external_user), (0, None))
-        fresh = time.time_ns() // 1_000_000 - at_ms < self._keep_ms
-        return facts if facts is not None and fresh and at_ms >= since_ms else None
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One outbox row about to be performed. now_ms: the work clock."""
-
-    row: Row[Any]
-    gateway: WeComGateway
-    db: Database
-    recent: RecentFacts
-    desk: MediaDesk
-    now_ms: int
-
-    @property
-    def payload(self) -> Mapping[str, Any]:
-        """The row's arguments."""
-        return self.row.payload  # type: ignore[no-any-return]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
-    """What came of a call. event_kind and fields make the event; note explains a success that is none."""
-
-    event_kind: type[OutboundFinished] = OutboundFinished
-    fields: dict[str, Any] = field(default_factory=dict)
-    note: str = ""
 
 
 def _send_welcome(call: Call) -> Done:
@@ -321,6 +261,7 @@ PERFORMERS: dict[str, Callable[[Call], Done]] = {
     outbox.EDIT_TAG.name: _edit_tag,
     outbox.DELETE_TAGS.name: _delete_tags,
     outbox.UPLOAD_MEDIA.name: _upload_media,
+    **KF_PERFORMERS,
     outbox.FETCH_INTERCEPT_RULES.name: _fetch_intercept_rules,
     outbox.ADD_INTERCEPT_RULE.name: _add_intercept_rule,
     outbox.UPDATE_INTERCEPT_RULE.name: _update_intercept_rule,

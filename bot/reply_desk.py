@@ -19,6 +19,7 @@ from crm_core.chat.store import ChatStore
 from crm_core.config import Settings
 from crm_core.db import Database, UnitOfWork
 from crm_core.ids import AppKey, ExternalUserId, StaffUserId
+from crm_core.ports import MediaStore
 
 TICK_JOB, EXPIRE_JOB = "reply.tick", "chat.expire"
 AT_ONCE = 200
@@ -27,7 +28,8 @@ AT_ONCE = 200
 class ReplyDesk:
     """The bodies of ``reply.tick`` and ``chat.expire``."""
 
-    def __init__(self, db: Database, settings: Settings, store: ChatStore) -> None:
+    def __init__(self, db: Database, settings: Settings, store: ChatStore, files: MediaStore) -> None:
+        self._files = files
         self._db = db
         self._settings = settings
         self._store = store
@@ -60,6 +62,8 @@ class ReplyDesk:
                     with self._db.unit() as uow:
                         dropped = keeping.drop_older(uow, self._store, corp, kind, moment)
                         uow.commit()
+                    for key in dropped.file_keys:
+                        self._files.delete(key)
                     counts[kind] = counts.get(kind, 0) + dropped.messages
                     is_over = dropped.is_over
                     keep_alive()

@@ -20,6 +20,7 @@ from crm_core.db import Database
 log = structlog.get_logger()
 
 RADAR_TICK_SECONDS = 30.0  # how late a kept notice may be
+KF_SWEEP_SECONDS = 600.0  # how late 微信客服 may be read when a bell was lost
 LEADER_LOCK_ID = 7_211_304_118  # any fixed number; it names the advisory lock
 
 
@@ -46,6 +47,7 @@ def schedules(settings: Settings) -> tuple[Schedule, ...]:
         Schedule(kind="work.purge", cron={"hour": "4", "minute": "10"}),
         Schedule(kind="scripts.expire", every_seconds=300),
         Schedule(kind="scripts.embed", every_seconds=120),
+        Schedule(kind="kf.sweep", every_seconds=KF_SWEEP_SECONDS),
         Schedule(kind="chat_tags.tend", cron={"hour": "2", "minute": "40"}),
         Schedule(kind="media.renew", every_seconds=600),
         Schedule(kind="reply.tick", every_seconds=settings.chat.reply_tick_seconds),

@@ -15,7 +15,8 @@ from sqlalchemy import Row
 from bot.handler_runs import run_handlers, trace_of
 from bot.media_desk import MediaDesk
 from bot.member_pace import MemberPace
-from bot.outbound import LOST_ANSWER_QUERIES, PERFORMERS, Call, Done, RecentFacts, finished_event, say_error
+from bot.outbound import LOST_ANSWER_QUERIES, PERFORMERS, finished_event, say_error
+from bot.outbound_call import Call, Done, RecentFacts
 from crm_core.bus import HandlerTable
 from crm_core.clock import to_millis
 from crm_core.db import Database, UnitOfWork

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, make_url
 from sqlmodel import SQLModel
 
-from bot import checkup, tables, welcome
+from bot import checkup, kf_desk, tables, welcome
 from bot.beacons import BeaconRecorder
 from bot.chat_side import LANES, ChatSide, open_chat_side
 from bot.dispatch import Dispatcher
@@ -82,6 +82,8 @@ from crm_core.events import (
     TransferFailed,
 )
 from crm_core.ids import AppKey, CorpId
+from crm_core.kf import sessions as kf_sessions
+from crm_core.kf.accounts import LANE as KF_LANE
 from crm_core.lease import Backoff, LeaseTable
 from crm_core.outbox import JOBS, OUTBOX
 from crm_core.ports import Gateways
@@ -157,7 +159,7 @@ def build(
     engine_of_sop = SopEngine(settings)
     desk = MediaDesk(db, FolderStore(media_folder(settings)), settings)
     meaning = MeaningDesk(db, settings, Ladder(settings.materials))
-    chat = open_chat_side(db, settings, meaning, open_archives(settings))
+    chat = open_chat_side(db, settings, gateways, meaning, open_archives(settings))
     task_desk = _task_desk(settings, db, chat)
     handlers = handler_table(settings, files, engine_of_sop, chat)
     beacons = BeaconRecorder(db, handlers)
@@ -254,6 +256,7 @@ def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine, c
             official.record_refused,
             media.record_not_uploaded,
             watch.record_greeting,
+            kf_desk.record_not_done,
         ),
         InterceptRuleMade: (official.record_made,),
         InterceptRulesFetched: (official.record_fetched,),
@@ -265,6 +268,8 @@ def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine, c
         GroupChanged: (groups.record_changed,),
         GroupDismissed: (groups.record_dismissed,),
         GroupFetched: (groups.record_fetched, rules.on_group),
+        **chat.kf.handlers(),
+        **chat.bot.handlers(),
         **_of_the_directory(),
         ArchiveHasNews: (chat.archive.on_news,),
         ArchiveConsentGiven: (consents.record_callback,),
@@ -284,6 +289,7 @@ def _of_the_directory() -> HandlerTable:
             tagging_handlers.rename_staff,
             sop_handlers.rename_staff,
             record_renames.rename_staff,
+            kf_sessions.rename_staff,
             renames.rename_staff,
             sensitive_hits.rename_staff,
         ),
@@ -345,6 +351,7 @@ def _loops(
         loop("outbox-welcome", outbox, ("welcome",), send, 10, counts.welcome_threads),
         loop("outbox", outbox, ("default", "message"), send, 8, counts.outbox_threads),
         loop("outbox-single", outbox, ("single",), send, 1, 1),
+        loop("outbox-kf", outbox, (KF_LANE,), send, 8, 1),
         loop("outbox-media", outbox, ("media",), send, 1, 2),
         loop("jobs", jobs, ("default",), run_jobs, 1, 1),
         *(loop(name, jobs, (lane,), run_jobs, 1, threads) for name, (lane, threads) in LANES.items()),

@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from crm_core.config_archive import ArchivePart
+from crm_core.config_chat import ChatPart, DraftPart, KfPart
 from crm_core.config_file import read_yaml, say_fault
 from crm_core.errors import ConfigInvalid
 from crm_core.ids import AppKey, CorpId
@@ -193,32 +194,6 @@ class RadarPart(Part):
     poster_font: str = ""
 
 
-class DraftPart(Part):
-    """Reply drafts by a language model of the company's choosing (OpenAI-compatible); off by default."""
-
-    enabled: bool = False
-    base_url: str = Field("", pattern=r"^(https?://[^\s/]+(:\d+)?[^\s]*)?$")
-    model: str = ""
-    timeout_seconds: Seconds = 20
-    most_chars: int = Field(300, ge=50, le=2000)
-
-    @model_validator(mode="after")
-    def _knows_where(self) -> Self:
-        if self.enabled and not (self.base_url and self.model):
-            raise ValueError("启用回复草稿需要填写 base_url 与 model")
-        return self
-
-
-class ChatPart(Part):
-    """Chat messages: days they are kept, by kind of conversation; 0 keeps them. reply_tick_seconds: the reply watch."""
-
-    keep_single_days: int = Field(0, ge=0)
-    keep_group_days: int = Field(0, ge=0)
-    keep_kf_days: int = Field(0, ge=0)
-    keep_internal_days: int = Field(0, ge=0)
-    reply_tick_seconds: Seconds = 30
-
-
 class DemoPart(Part):
     """Only ``scrm demo`` switches this on."""
 
@@ -292,6 +267,7 @@ class Settings(BaseSettings):
     radar: RadarPart = RadarPart()
     draft: DraftPart = DraftPart()
     chat: ChatPart = ChatPart()
+    kf: KfPart = KfPart()
     demo: DemoPart = DemoPart()
     corps: tuple[CorpPart, ...] = ()
     secret_key: SecretStr = SecretStr("")

@@ -189,6 +189,12 @@ class UnitOfWork:
         """The business clock; aware UTC."""
         return self._clock.now()
 
+    def work_now_ms(self) -> int:
+        """The work clock, which leases and deadlines go by; milliseconds."""
+        dialect = self._engine.dialect.name
+        asked = select(self.work_clock.expression(dialect))
+        return int(self.session.execute(asked, self.work_clock.parameters(dialect)).scalar_one())
+
     def lock(self, name: str) -> None:
         """Hold ``name`` until the end of this unit, against other units. On SQLite writers are alone anyway."""
         if self._engine.dialect.name == "postgresql":

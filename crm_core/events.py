@@ -10,6 +10,7 @@ from typing import Any
 
 from crm_core.ids import AppKey, ChatId, CorpId, ExternalUserId, StaffUserId, TagId, WelcomeCode
 from crm_core.intercept_port import InterceptRule
+from crm_core.kf_port import KfCustomerFacts
 from crm_core.ports import ContactWayMade, CustomerFacts, CustomerGroupFacts, TagGroupFacts
 
 
@@ -484,6 +485,29 @@ class TagsFetched(OutboundFinished):
     groups: tuple[TagGroupFacts, ...]
     asked_tags: tuple[str, ...] = ()
     asked_groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KfSent(OutboundFinished):
+    """Our message to a customer of 微信客服 was taken (errcode 0), or the rules forbid it (95001, 95002, 95018)."""
+
+    errcode: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KfMoved(OutboundFinished):
+    """Where a session of 微信客服 stands after we asked to hand it on. msg_code: for one message about it, or ""."""
+
+    standing: int
+    servicer: str = ""
+    msg_code: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KfCustomersFetched(OutboundFinished):
+    """WeCom told who wrote to 微信客服."""
+
+    found: tuple[KfCustomerFacts, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,6 +55,13 @@ EDIT_TAG = OutboundKind("edit_tag", "default", 30, Repeat.SAFE)
 DELETE_TAGS = OutboundKind("delete_tags", "default", 30, Repeat.SAFE)
 # A second upload of the same bytes only makes a second id.
 UPLOAD_MEDIA = OutboundKind("upload_media", "media", 20, Repeat.SAFE)
+# 微信客服: WeCom sends a msgid of ours once; a session that was handed on already says so; a code works once.
+KF_SEND = OutboundKind("kf_send", "kf", 20, Repeat.SAFE)
+KF_MOVE = OutboundKind("kf_move", "kf", 20, Repeat.SAFE)
+KF_ON_EVENT = OutboundKind("kf_on_event", "welcome", 5, Repeat.SAFE)
+KF_FETCH_CUSTOMERS = OutboundKind("kf_fetch_customers", "default", 80, Repeat.SAFE)
+# A card's response code works once.
+UPDATE_CARD = OutboundKind("update_card", "message", 30, Repeat.SAFE)
 FETCH_INTERCEPT_RULES = OutboundKind("fetch_intercept_rules", "default", 80, Repeat.SAFE)
 ADD_INTERCEPT_RULE = OutboundKind("add_intercept_rule", "single", 50, Repeat.NEVER)
 UPDATE_INTERCEPT_RULE = OutboundKind("update_intercept_rule", "default", 50, Repeat.SAFE)
@@ -73,6 +80,11 @@ KINDS = {
         SEND_APP_MESSAGE,
         ADD_CONTACT_WAY,
         UPLOAD_MEDIA,
+        KF_SEND,
+        KF_MOVE,
+        KF_ON_EVENT,
+        KF_FETCH_CUSTOMERS,
+        UPDATE_CARD,
         UPDATE_CONTACT_WAY,
         DELETE_CONTACT_WAY,
         ADD_TAGS,

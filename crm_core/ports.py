@@ -7,6 +7,7 @@ from typing import Any, BinaryIO, Protocol
 
 from crm_core.ids import AppKey, ChatId, CorpId, ExternalUserId, StaffUserId, TagId, WelcomeCode
 from crm_core.intercept_port import InterceptGateway
+from crm_core.kf_port import KfGateway
 
 
 class Waker(Protocol):
@@ -253,7 +254,7 @@ class Embedder(Protocol):
         ...
 
 
-class WeComGateway(InterceptGateway, Protocol):
+class WeComGateway(InterceptGateway, KfGateway, Protocol):
     """All that rooms may ask of WeCom, for one corp through one app; implemented in ``bot.wecom.gateway``.
 
     Every method raises the ``WeComError`` family of ``crm_core.errors``.
@@ -347,6 +348,14 @@ class WeComGateway(InterceptGateway, Protocol):
 
     def send_app_message(self, staff: Sequence[StaffUserId], body: dict[str, Any]) -> AppMessageResult:
         """Send an app message; ``body`` is msgtype plus its object. WeCom drops identical repeats (doc §4.1)."""
+        ...
+
+    def update_card(self, staff: Sequence[StaffUserId], response_code: str, said: str) -> None:
+        """Put ``said`` on the buttons of a card that was clicked; the code is single use, 72 h (notes 4.2)."""
+        ...
+
+    def publish_menu(self, buttons: Sequence[dict[str, Any]]) -> None:
+        """The menu below the app's conversation, replacing the former one (doc 90231)."""
         ...
 
     def upload_media(self, kind: str, filename: str, content: BinaryIO) -> UploadedMedia:

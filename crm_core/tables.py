@@ -8,7 +8,13 @@ from sqlalchemy import true as sa_true
 from sqlmodel import Field, SQLModel
 
 import crm_core.record_tables  # noqa: F401 - one import of this module knows every table of the room
-from crm_core import archive_tables, chat_tables, console_tables, sensitive_tables  # noqa: F401 - of this room's metadata
+from crm_core import (  # noqa: F401 - of this room's metadata
+    archive_tables,
+    chat_tables,
+    console_tables,
+    kf_tables,
+    sensitive_tables,
+)
 from crm_core.db import BigId, Json, UtcDateTime
 from crm_core.lease import WorkRow
 

@@ -26,6 +26,13 @@ def all_entries(session: Session, corp: CorpId) -> list[Script]:
     return [*service.all_offered(session, corp), *(as_entry(one) for one in to_materials(session, rows))]
 
 
+def count(session: Session, corp: CorpId) -> int:
+    """How many scripts and materials that is."""
+    living = select(func.count()).select_from(MaterialRow)
+    materials = session.exec(living.where(MaterialRow.corp_id == corp, col(MaterialRow.deleted_at).is_(None))).one()
+    return service.offered_count(session, corp) + materials
+
+
 def as_entry(material: Material) -> Script:
     """A material in the form of a script."""
     told = " ".join(str(material.content.get(name) or "") for name in ("text", "description", "digest", "summary"))

@@ -161,6 +161,12 @@ class FakeGateway:
         self._note("send_app_message", tuple(staff), body)
         return AppMessageResult(message_id=f"m_{len(self.calls)}")
 
+    def update_card(self, staff: Sequence[StaffUserId], response_code: str, said: str) -> None:
+        self._note("update_card", tuple(staff), response_code, said)
+
+    def publish_menu(self, buttons: Sequence[dict[str, Any]]) -> None:
+        self._note("publish_menu", tuple(buttons))
+
     def upload_media(self, kind: str, filename: str, content: BinaryIO) -> UploadedMedia:
         self._note("upload_media", kind, filename, len(content.read()))
         return UploadedMedia(media_id=f"media-{len(self.calls)}", created_at=0)

@@ -3,11 +3,12 @@
 Whoever sees content leaves an audit row: for each page of a conversation, and for each search.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
+from typing import BinaryIO
 from urllib.parse import quote
 
-from flask import render_template, request
+from flask import Response, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlmodel import Session
 
@@ -16,14 +17,17 @@ from bot.console.access import Sight, acting, looking
 from bot.console.chat_bubbles import KIND_NAMES, Bubble, bubble
 from bot.console.list_specs import CHAT_SEARCH, CHATS
 from bot.console.list_state import ListState
+from bot.console.pages_tasks import attachment
 from bot.console.room import room
 from bot.console.views import number_of, page
 from crm_core import audit, customers, staff
-from crm_core.chat import conversations, reply_report, search
+from crm_core.chat import archive_media, conversations, reply_report, search
+from crm_core.chat.archive_media import MediaState
 from crm_core.chat.conversations import Talk, TalkFilter
 from crm_core.chat.model import Conversation, ConversationKind, PartyKind, StoredMessage
 from crm_core.chat.search import Search
 from crm_core.db import UnitOfWork
+from crm_core.errors import NotFound
 from crm_core.ids import CorpId
 from crm_core.listing import Listed
 
@@ -34,6 +38,9 @@ TALK_NAMES = {
     ConversationKind.INTERNAL.value: "同事",
 }
 PAGE_MESSAGES = 60
+PICTURES = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png", b"GIF8": "image/gif"}
+HEAD_BYTES, FILE_CHUNK = 16, 64 * 1024
+NO_FILE = "没有找到这个文件，或者您没有查看权限"
 LONGEST_SHOWN = 120
 
 
@@ -189,7 +196,7 @@ def chat_page(kind: str, key: str) -> str:
         names = speakers(session, corp, shown)
         people = staff.names(session, corp, [talk.staff]) if talk.staff else {}
         bubbles = _bubbles(session, corp, shown)
-        files: dict[str, object] = {}
+        files = _files(session, corp, shown)
         can_open = bool(talk.external_user) and sight.sees(talk.external_user)
     return render_template(
         "console/chats/talk.html",
@@ -211,6 +218,45 @@ def chat_page(kind: str, key: str) -> str:
 def _bubbles(session: Session, corp: CorpId, shown: Sequence[StoredMessage]) -> list[Bubble]:
     revoked = room().house.chat.store.revoked(session, corp, [one.message.msgid for one in shown])
     return [bubble(one, is_revoked=one.message.msgid in revoked) for one in shown]
+
+
+def _files(session: Session, corp: CorpId, shown: Sequence[StoredMessage]) -> dict[str, str]:
+    """Addresses of the files that the archive has fetched, by sdkfileid."""
+    position_of = {ref.sdkfileid: one.position for one in shown for ref in one.message.media if ref.sdkfileid}
+    found = archive_media.of_files(session, corp, list(position_of))
+    return {
+        file_id: f"/console/chats/file/{position_of[file_id]}/{file.id}"
+        for file_id, file in found.items()
+        if file.state is MediaState.DONE
+    }
+
+
+@page("/chats/file/<int:position>/<int:media_id>", permission="chat.read")
+def chat_file(position: int, media_id: int) -> Response:
+    """A file of a message in sight: pictures in place, everything else to save, with an audit row. Raises: NotFound."""
+    with acting() as (uow, sight):
+        found = room().house.chat.store.read(sight.session, sight.corp, position, position)
+        if not found:
+            raise NotFound(NO_FILE)
+        message = found[0].message
+        talk = sight.conversation(message.conversation.kind.value, message.conversation.key)
+        file = archive_media.get(sight.session, sight.corp, media_id)
+        if file.state is not MediaState.DONE or file.sdkfileid not in {ref.sdkfileid for ref in message.media}:
+            raise NotFound(NO_FILE)
+        with room().house.chat.archive.files.open(file.file_key) as content:
+            head = content.read(HEAD_BYTES)
+        mime = next((mime for magic, mime in PICTURES.items() if head.startswith(magic)), "")
+        if not mime:
+            _note_view(uow, sight, talk, found)
+    whole = room().house.chat.archive.files.open(file.file_key)
+    response = Response(_chunks(whole), content_type=mime or "application/octet-stream", direct_passthrough=True)
+    return response if mime else attachment(response, file.filename or f"{message.kind}-{position}")
+
+
+def _chunks(whole: BinaryIO) -> Iterator[bytes]:
+    with whole:
+        while part := whole.read(FILE_CHUNK):
+            yield part
 
 
 def _note_view(uow: UnitOfWork, sight: Sight, talk: Talk, shown: Sequence[StoredMessage]) -> None:

@@ -13,7 +13,7 @@ from bot.console.views import page
 from crm_core import audit, erasure
 from crm_core.chat import keeping
 from crm_core.errors import InputInvalid
-from materials import radar_erasure
+from materials import radar_erasure, recommend_erasure
 from sop import erasure as sop_erasure
 from tagging import erasure as tagging_erasure
 
@@ -34,6 +34,9 @@ def hand_out_data(external_userid: str) -> Response:
         found = erasure.gather(uow.session, sight.corp, external_user)
         found["tags"] = tagging_erasure.gather(uow.session, sight.corp, external_user)
         found["tasks"] = sop_erasure.gather(uow.session, sight.corp, external_user)
+        found["recommendation"] = recommend_erasure.gather(
+            uow.session, room().house.chat.cipher, sight.corp, external_user
+        )
         found["radar"] = radar_erasure.gather(uow.session, sight.corp, external_user)
         found["chats"] = keeping.gather(uow.session, room().house.chat.store, sight.corp, external_user)
         audit.record(
@@ -59,9 +62,12 @@ def erase_customer(external_userid: str) -> ResponseReturnValue:
         _need_whole_corp(sight)
         if request.form.get("sure") != "yes":
             raise InputInvalid("请先确认要永久抹除")
-        keeping.erase(uow, room().house.chat.store, sight.corp, external_user)
+        dropped = keeping.erase(uow, room().house.chat.store, sight.corp, external_user)
         pseudonym = erasure.erase(uow, sight.corp, external_user, actor=sight.who.actor)
         tagging_erasure.erase(uow, sight.corp, external_user)
         radar_erasure.erase(uow, sight.corp, external_user, pseudonym)
+        recommend_erasure.erase(uow, sight.corp, external_user)
         sop_erasure.erase(uow, sight.corp, external_user, pseudonym)
+    for key in dropped.file_keys:
+        room().house.chat.archive.files.delete(key)
     return "", 204, {"HX-Redirect": "/console/customers"}

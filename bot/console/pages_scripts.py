@@ -9,12 +9,13 @@ from sqlmodel import Session
 
 from bot.console import acts
 from bot.console.material_form import end_of_day
+from bot.console.pages_gaps import draft_of
 from bot.console.room import room
 from bot.console.signing import Visitor
 from bot.console.views import page, visitor
 from crm_core import staff
 from crm_core.errors import Conflict, InputInvalid, NotFound
-from materials import material_lists, script_desk, sending
+from materials import gaps, material_lists, script_desk, sending
 from materials.material_lists import MaterialQuery
 from materials.model import MOST_MESSAGES
 from materials.script_desk import ScriptQuery
@@ -70,7 +71,8 @@ def new_script() -> ResponseReturnValue:
     """The editor for a script that is not there yet."""
     if request.method == "POST":
         return _save(script_id=0, proposal_id=0)
-    return _editor({"folder_id": request.args.get("folder", "")})
+    gap = acts.number(request.args.get("gap"))
+    return _editor({"folder_id": request.args.get("folder", "")} | (draft_of(gap) if gap else {}))
 
 
 @page("/scripts/<int:script_id>/edit", permission=WRITE, methods=("GET", "POST"))
@@ -229,6 +231,8 @@ def _save(*, script_id: int, proposal_id: int) -> ResponseReturnValue:
                 proposal_id=proposal_id,
                 submit=submit,
             )
+            if gap := acts.number(request.form.get("gap")):
+                gaps.switch(uow, who.corp, who.actor, gap, state=gaps.WRITTEN, script_id=made.script_id)
             uow.commit()
     except (InputInvalid, NotFound, Conflict) as error:
         return _editor(_given(), script_id=script_id, fault=error)
@@ -261,7 +265,7 @@ def _given() -> dict[str, Any]:
     form = request.form
     numbers = range(1, MOST_MESSAGES + 1)
     return {
-        **{name: form.get(name, "") for name in ("folder_id", "title", "keywords", "similar", "expires")},
+        **{name: form.get(name, "") for name in ("folder_id", "title", "keywords", "similar", "expires", "gap")},
         "messages": [
             (form.get(f"text_{number}", ""), acts.number(form.get(f"material_{number}"))) for number in numbers
         ],

@@ -90,10 +90,16 @@ class WeComClient:
         return self._call(call, params or {}, None, repeatable=repeatable, patience_seconds=patience_seconds)
 
     def post(
-        self, call: str, body: Mapping[str, Any], *, repeatable: bool, patience_seconds: float = 0.0
+        self,
+        call: str,
+        body: Mapping[str, Any],
+        *,
+        repeatable: bool,
+        patience_seconds: float = 0.0,
+        params: Mapping[str, str | int] | None = None,
     ) -> dict[str, Any]:
         """POST a UTF-8 JSON body; ``repeatable``: doing it twice is the same as once. See ``_call``."""
-        return self._call(call, {}, body, repeatable=repeatable, patience_seconds=patience_seconds)
+        return self._call(call, params or {}, body, repeatable=repeatable, patience_seconds=patience_seconds)
 
     def upload(self, call: str, params: Mapping[str, str | int], upload: Upload) -> dict[str, Any]:
         """POST a file; a repeat makes a second copy at WeCom, which does no harm. See ``_call``."""

@@ -6,8 +6,10 @@ from typing import Any, BinaryIO
 
 from bot.wecom import limits as checks
 from bot.wecom import reading
+from bot.wecom.app_calls import AppCalls
 from bot.wecom.client import WeComClient
 from bot.wecom.intercept_calls import InterceptCalls
+from bot.wecom.kf_calls import KfCalls
 from bot.wecom.library_calls import LibraryCalls
 from bot.wecom.limits import Limits
 from bot.wecom.loose import as_dict, as_int, as_text, dicts, texts
@@ -48,7 +50,7 @@ class AppFacts:
     home_url: str = ""
 
 
-class HttpWeComGateway(LibraryCalls, InterceptCalls):
+class HttpWeComGateway(LibraryCalls, InterceptCalls, KfCalls, AppCalls):
     """``crm_core.ports.WeComGateway`` over HTTP.
 
     agent_id: 0 when the app has none (then no app messages and no app ticket). duplicate_check_seconds: 0 switches

@@ -188,6 +188,25 @@ def drop_older(uow: UnitOfWork, corp: CorpId, older_than: datetime, limit: int) 
     return len(rows), sorted(keys - set(still))
 
 
+def forget(session: Session, corp: CorpId, messages: Iterable[ChatMessage]) -> list[str]:
+    """Forget the files that came with these messages. Answers the keys whose bytes nothing needs now."""
+    marks = {_print(ref.sdkfileid): one.msgid for one in messages for ref in one.media if ref.sdkfileid}
+    rows: list[ArchiveMediaRow] = []
+    for part in batches(marks):
+        rows += session.exec(
+            select(ArchiveMediaRow).where(ArchiveMediaRow.corp_id == corp, col(ArchiveMediaRow.file_print).in_(part))
+        )
+    theirs = [row for row in rows if row.msgid == marks[row.file_print]]
+    keys = {row.file_key for row in theirs if row.file_key}
+    for row in theirs:
+        session.delete(row)
+    session.flush()
+    still: set[str] = set()
+    for part in batches(keys):
+        still.update(session.exec(select(ArchiveMediaRow.file_key).where(col(ArchiveMediaRow.file_key).in_(part))))
+    return sorted(keys - still)
+
+
 def _known(session: Session, corp: CorpId, marks: list[str]) -> set[str]:
     found: set[str] = set()
     for part in batches(marks):

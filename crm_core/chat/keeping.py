@@ -9,9 +9,9 @@ from sqlalchemy import Row, and_, delete, func, or_, select, update
 from sqlmodel import Session, SQLModel
 
 from crm_core import audit
-from crm_core.chat import blind
+from crm_core.chat import archive_media, blind
 from crm_core.chat.conversations import TALKS
-from crm_core.chat.model import PartyKind, StoredMessage
+from crm_core.chat.model import ChatMessage, PartyKind, StoredMessage
 from crm_core.chat.store import MESSAGES, ChatStore
 from crm_core.chat_tables import ReplyDayRow, ReplyWaitRow
 from crm_core.db import UnitOfWork
@@ -26,10 +26,11 @@ ACTOR = "retention"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dropped:
-    """One batch. positions: of what was deleted, by corp; is_over: nothing more to delete."""
+    """What was deleted. is_over: nothing more to delete; file_keys: bytes to delete once the unit has committed."""
 
     messages: int
     is_over: bool
+    file_keys: tuple[str, ...] = ()
 
 
 def drop_older(uow: UnitOfWork, store: ChatStore, corp: CorpId, kind: str, before: datetime) -> Dropped:
@@ -41,10 +42,10 @@ def drop_older(uow: UnitOfWork, store: ChatStore, corp: CorpId, kind: str, befor
         .limit(AT_ONCE)
     )
     rows = uow.session.connection().execute(oldest).all()
-    _drop(uow.session, store, corp, rows)
+    keys = _drop(uow.session, store, corp, rows)
     if len(rows) < AT_ONCE:
         _drop_empty_talks(uow.session, corp, kind, before)
-    return Dropped(messages=len(rows), is_over=len(rows) < AT_ONCE)
+    return Dropped(messages=len(rows), is_over=len(rows) < AT_ONCE, file_keys=tuple(keys))
 
 
 def note_dropped(uow: UnitOfWork, corp: CorpId, counts: dict[str, int]) -> None:
@@ -60,15 +61,15 @@ def gather(session: Session, store: ChatStore, corp: CorpId, external_user: Exte
     return [_plain(store.open(row)) for row in _about(session, corp, external_user)]
 
 
-def erase(uow: UnitOfWork, store: ChatStore, corp: CorpId, external_user: ExternalUserId) -> int:
-    """Delete what was said with a customer alone, and what they said in groups. Answers how many messages."""
-    count = 0
+def erase(uow: UnitOfWork, store: ChatStore, corp: CorpId, external_user: ExternalUserId) -> Dropped:
+    """Delete what was said with a customer alone, and what they said in groups."""
+    count, keys = 0, set[str]()
     while rows := list(_about(uow.session, corp, external_user, limit=AT_ONCE)):
-        _drop(uow.session, store, corp, rows)
+        keys.update(_drop(uow.session, store, corp, rows))
         count += len(rows)
     for table in (TALKS, WAITS, DAYS):
         uow.session.execute(delete(table).where(table.c.corp_id == corp, table.c.external_userid == external_user))
-    return count
+    return Dropped(messages=count, is_over=True, file_keys=tuple(sorted(keys)))
 
 
 def _about(
@@ -85,27 +86,28 @@ def _about(
     yield from session.connection().execute(found.limit(limit))
 
 
-def _drop(session: Session, store: ChatStore, corp: CorpId, rows: Sequence[Row[Any]]) -> None:
-    """Messages with their index entries; the counts of their conversations follow."""
+def _drop(session: Session, store: ChatStore, corp: CorpId, rows: Sequence[Row[Any]]) -> list[str]:
+    """Messages with their index entries and files; the counts of their conversations follow."""
     if not rows:
-        return
+        return []
+    opened = list(_opened(store, rows))
     blinder = store.blinder(session)
     if blinder is not None:
-        blind.drop(session, [(row.id, hashes) for row, hashes in _hashes(store, blinder, corp, rows)])
+        blind.drop(session, [(row.id, blinder.of_message(corp, message)) for row, message in opened])
+    keys = archive_media.forget(session, corp, [message for _, message in opened])
     session.execute(delete(MESSAGES).where(MESSAGES.c.id.in_([row.id for row in rows])))
     for (kind, key), parts in _by_talk(rows).items():
         counts = {column: TALKS.c[column] - count for column, count in parts.items()}
         session.execute(
             update(TALKS).where(TALKS.c.corp_id == corp, TALKS.c.kind == kind, TALKS.c.key == key).values(counts)
         )
+    return keys
 
 
-def _hashes(
-    store: ChatStore, blinder: blind.Blinder, corp: CorpId, rows: Iterable[Row[Any]]
-) -> Iterator[tuple[Row[Any], set[int]]]:
+def _opened(store: ChatStore, rows: Iterable[Row[Any]]) -> Iterator[tuple[Row[Any], ChatMessage]]:
     for row in rows:
         try:
-            yield row, blinder.of_message(corp, store.open(row).message)
+            yield row, store.open(row).message
         except ScrmError:  # its key is lost: nobody can tell its words any more, and the index finds nothing without it
             continue
 

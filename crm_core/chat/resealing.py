@@ -1,39 +1,64 @@
-"""Changing the key that content is sealed with: every message is opened and sealed anew, batch by batch."""
+"""Changing the key that content is sealed with: all is opened and sealed anew, table by table, batch by batch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, func, select, update
-from sqlmodel import Session, col
+from sqlalchemy import Table, bindparam, func, select, update
+from sqlmodel import Session, SQLModel, col
 from sqlmodel import select as select_rows
 
-from crm_core.chat.store import MESSAGES
 from crm_core.chat_tables import ChatSecretRow
 from crm_core.db import UnitOfWork
 from crm_core.errors import ScrmError
 from crm_core.ports import TextCipher
 
 AT_ONCE = 500
-PROGRESS = "resealed"  # the secret's row that says how far a change has come; its content is the last id
+PROGRESS = "resealed"  # the secret's row that says how far a change has come; its content is the place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a change stands. column: number in the list of columns; after: the last id that is done there."""
+
+    column: int = 0
+    after: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resealed:
-    """One batch. last_id: where to go on; 0: all is done. unreadable: ids that no key opens."""
+    """One batch. following: where to go on, None: all is done. unreadable: what no key opens."""
 
     done: int
-    last_id: int
-    unreadable: tuple[int, ...]
+    following: Place | None
+    unreadable: tuple[str, ...] = ()
 
 
-def total(session: Session) -> int:
-    """How many messages there are."""
-    return int(session.connection().execute(select(func.count()).select_from(MESSAGES)).scalar() or 0)
+@dataclass(frozen=True, slots=True)
+class SealedColumn:
+    """A column that the cipher seals, in a table with the key ``id``; empty values are none."""
+
+    table: str
+    column: str
+
+    @property
+    def rows(self) -> Table:
+        """The table."""
+        return SQLModel.metadata.tables[self.table]
 
 
-def place(session: Session, cipher: TextCipher) -> int:
-    """Where a change that was broken off goes on; 0: at the beginning."""
+def total(session: Session, columns: Sequence[SealedColumn]) -> int:
+    """How many rows there are."""
+    counts = (session.connection().execute(select(func.count()).select_from(one.rows)).scalar() for one in columns)
+    return sum(int(count or 0) for count in counts)
+
+
+def place(session: Session, cipher: TextCipher) -> Place:
+    """Where a change that was broken off goes on."""
     row = session.get(ChatSecretRow, PROGRESS)
-    return int(cipher.unseal(row.sealed)) if row is not None else 0
+    if row is None:
+        return Place()
+    column, _, after = cipher.unseal(row.sealed).partition(":")
+    return Place(column=int(column), after=int(after))
 
 
 def reseal_secrets(uow: UnitOfWork, cipher: TextCipher) -> None:
@@ -43,30 +68,36 @@ def reseal_secrets(uow: UnitOfWork, cipher: TextCipher) -> None:
         uow.session.add(row)
 
 
-def reseal(uow: UnitOfWork, cipher: TextCipher, after: int) -> Resealed:
-    """Seal the next messages with the first key, and remember the place in the same commit."""
-    connection = uow.session.connection()
-    found = select(MESSAGES.c.id, MESSAGES.c.content).where(MESSAGES.c.id > after).order_by(MESSAGES.c.id)
-    rows = connection.execute(found.limit(AT_ONCE)).all()
-    sealed, lost = [], []
-    for row in rows:
+def reseal(uow: UnitOfWork, cipher: TextCipher, columns: Sequence[SealedColumn], at: Place) -> Resealed:
+    """Seal the next rows with the first key, and remember the place in the same commit."""
+    connection, sealed = uow.session.connection(), columns[at.column]
+    ids, content = sealed.rows.c.id, sealed.rows.c[sealed.column]
+    found = select(ids, content).where(ids > at.after).order_by(ids).limit(AT_ONCE)
+    rows = connection.execute(found).all()
+    anew, lost = [], []
+    for row_id, value in rows:
+        if not value:
+            continue
         try:
-            sealed.append({"b_id": row.id, "content": cipher.seal(cipher.unseal(row.content))})
+            anew.append({"b_id": row_id, "b_content": cipher.seal(cipher.unseal(value))})
         except ScrmError:
-            lost.append(row.id)
-    if sealed:
-        connection.execute(update(MESSAGES).where(MESSAGES.c.id == bindparam("b_id")), sealed)
-    last = rows[-1].id if len(rows) == AT_ONCE else 0
-    _remember(uow, cipher, last)
-    return Resealed(done=len(rows), last_id=last, unreadable=tuple(lost))
+            lost.append(f"{sealed.table} {row_id}")
+    if anew:
+        changed = update(sealed.rows).where(ids == bindparam("b_id")).values({sealed.column: bindparam("b_content")})
+        connection.execute(changed, anew)
+    following: Place | None = Place(column=at.column, after=rows[-1][0]) if len(rows) == AT_ONCE else None
+    if following is None and at.column + 1 < len(columns):
+        following = Place(column=at.column + 1)
+    _remember(uow, cipher, following)
+    return Resealed(done=len(rows), following=following, unreadable=tuple(lost))
 
 
-def _remember(uow: UnitOfWork, cipher: TextCipher, last: int) -> None:
+def _remember(uow: UnitOfWork, cipher: TextCipher, following: Place | None) -> None:
     row = uow.session.get(ChatSecretRow, PROGRESS)
-    if not last:
+    if following is None:
         if row is not None:
             uow.session.delete(row)
         return
     row = row or ChatSecretRow(name=PROGRESS, sealed=b"", made_at=uow.now())
-    row.sealed = cipher.seal(str(last))
+    row.sealed = cipher.seal(f"{following.column}:{following.after}")
     uow.session.add(row)

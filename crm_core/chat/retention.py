@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from crm_core.chat.model import ConversationKind
-from crm_core.config import ChatPart
+from crm_core.config_chat import ChatPart
 
 
 def limits(part: ChatPart, now: datetime) -> dict[str, datetime]:

@@ -19,7 +19,7 @@ SYSTEM_ALLOWED = {
     "bot/inbox_store.py": "the work clock of the ingest path",
     "bot/callback.py": "age of a callback's timestamp; injected in tests",
     "bot/wecom/echo_probe.py": "a callback must be signed with the real time; injected in tests",
-    "bot/outbound.py": "age of kept facts on the work clock",
+    "bot/outbound_call.py": "age of kept facts on the work clock",
 }
 
 

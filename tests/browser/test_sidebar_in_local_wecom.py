@@ -13,13 +13,14 @@ from werkzeug.serving import make_server
 from bot.app import create_app
 from bot.sandbox.company import Company
 from bot.sandbox.server import SandboxServer
-from materials import library, script_desk
+from materials import lessons, library, script_desk, script_statistics
 from materials import service as materials
 from materials.material_model import MaterialDraft
 from materials.script_model import parse_form
 from materials.sending import attachment_of
 from materials.uploads import receive, rules_of
 from tests.support.product import InProcess, admin, free_port, in_process
+from tests.support.recommend_chats import from_customer
 from tests.unit.materials.conftest import picture
 
 pytestmark = pytest.mark.browser
@@ -91,6 +92,46 @@ def test_a_message_sent_from_the_frame_arrives(shop):
     assert "我是云帆家居的家装顾问" in str(admin(shop.product.wecom, query))
     frame.get_by_role("tab", name="轨迹").click()
     expect(frame.locator(".timeline")).to_contain_text("发送了话术「加好友后的自我介绍」")
+
+
+def test_a_customers_question_brings_an_answer_that_one_tap_sends(shop):
+    house, corp = shop.product.house, shop.product.corp
+    with house.db.unit() as uow:
+        folder = script_desk.create_folder(uow, corp, "售后")
+        form = parse_form(
+            group_id=folder, title="开发票", messages=[{"text": "电子发票三天内发到您邮箱"}], similar=("发票怎么开",)
+        )
+        script_id = script_desk.save(uow, corp, STAFF, form, may_approve=True).script_id
+        uow.commit()
+    shop.sit(STAFF)
+    who = shop.conversations(STAFF)[0]["external_userid"]
+    frame = shop.sidebar(STAFF, who)
+    expect(frame.locator("#suggest")).to_be_hidden()
+    body = {"corp": corp, "userid": STAFF, "external_userid": who, "content": "发票怎么开"}
+    admin(shop.product.wecom, "customer_message", body)
+    with house.db.unit() as uow:  # what the chat archive brings in
+        house.chat.store.append(uow, corp, [from_customer(STAFF, who, "发票怎么开", shop.product.clock.now())])
+        uow.commit()
+    shop.product.work()
+    card = frame.locator("#suggest")
+    expect(card).to_be_visible(timeout=15_000)
+    expect(card.locator("blockquote")).to_contain_text("发票怎么开")
+    entry = card.locator("[data-entry]").first
+    expect(entry).to_contain_text("就是这句问法")
+    entry.locator("[data-act=expand]").click()
+    entry.get_by_role("button", name="合适", exact=True).click()
+    expect(entry.locator(".entry-said")).to_contain_text("排序会参考")
+    button = entry.locator("[data-act=send]")
+    button.click()
+    expect(button).to_have_text("已发送")
+    query = f"chat?corp={corp}&userid={STAFF}&external_userid={who}"
+    assert admin(shop.product.wecom, query)["messages"][-1]["body"]["content"] == "电子发票三天内发到您邮箱"
+    frame.get_by_role("tab", name="轨迹").click()
+    expect(frame.locator(".timeline")).to_contain_text("发送了话术「开发票」")
+    with house.db.reading() as session:
+        told = lessons.counts(session, corp, [script_id])[script_id]
+        assert script_statistics.usage(session, corp, [script_id])[script_id].sends == 1
+    assert told == {"sent": 1, "up": 1, "down": 0, "replied": 0}
 
 
 def script_with_picture(product: InProcess) -> None:

@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from bot.draft_desk import DraftDesk
-from crm_core.config import DraftPart, Settings
+from crm_core.config import Settings
+from crm_core.config_chat import DraftPart
 from sidebar.drafting import DraftFailed
 from tests.support.product import free_port
 from tests.unit.materials.test_recommending import script

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from bot.outbound import LOST_ANSWER_QUERIES, PERFORMERS, Call, RecentFacts, say_error
+from bot.outbound import LOST_ANSWER_QUERIES, PERFORMERS, say_error
+from bot.outbound_call import Call, RecentFacts
 from crm_core import outbox
 from crm_core.errors import InputInvalid, WeComRefused
 from crm_core.events import CustomerFetched, GroupFetched, OutboundFinished, TagsFetched, TagsMarked

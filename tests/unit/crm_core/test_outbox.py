@@ -84,7 +84,7 @@ def test_a_job_without_payload_has_an_empty_one(ground: Ground) -> None:
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_every_kind_goes_by_its_own_name(kind: outbox.OutboundKind) -> None:
     assert KINDS[kind.name] is kind
-    assert kind.lane in {"welcome", "default", "message", "single", "media"}
+    assert kind.lane in {"welcome", "default", "message", "single", "media", "kf"}
 
 
 def test_greetings_are_the_most_urgent_and_only_making_a_live_code_must_not_be_repeated() -> None:

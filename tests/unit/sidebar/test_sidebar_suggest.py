@@ -9,7 +9,8 @@ import pytest
 
 from bot.ciphers import open_cipher
 from bot.draft_desk import DraftDesk
-from crm_core.config import DraftPart, Settings
+from crm_core.config import Settings
+from crm_core.config_chat import DraftPart
 from materials import customer_turns, lessons, script_desk
 from materials.script_model import parse_form
 from tests.sidebar_house import CORP, FAR, LI, WANG, ZHANG

@@ -1,5 +1,6 @@
 """会话 and 回复时效 in the console: what is shown, to whom, and what is written down of it."""
 
+import io
 from collections.abc import Iterator
 from datetime import timedelta
 from urllib.parse import quote
@@ -10,12 +11,17 @@ from sqlalchemy import select
 
 from crm_core import audit, erasure, tasks
 from crm_core.audit import AuditFilter
+from crm_core.chat import archive_media
+from crm_core.chat.archive_media import MediaState
 from crm_core.chat.model import ChatMessage, Conversation, MediaRef, Party, PartyKind
+from crm_core.errors import NotFound
 from crm_core.tasks import TaskView
 from tests.console_house import OPERATOR, STAFF, SUPERVISOR, Console
 from tests.support.product import FRIDAY_MORNING
 
 STRANGER = "wm_never_seen"
+FILES = {"pic": b"\x89PNG\r\n\x1a\n rest of a picture", "doc": b"<html>never in place</html>"}
+FILE_OF = {"image": "pic", "file": "doc"}
 
 
 @pytest.fixture
@@ -87,6 +93,36 @@ def test_a_conversation_is_shown_as_it_was_and_every_view_is_written_down(consol
     assert len(acts(console, "chat.viewed")) == 4
     assert acts(console, "chat.viewed")[0]["first"] == 41
     assert "的会话" in text(client.get("/console/audit?act=chat.viewed"))
+
+
+def test_a_file_that_was_fetched_is_shown_to_those_who_see_its_conversation(
+    console: Console, talk: Conversation
+) -> None:
+    house, corp = console.product.house, console.product.corp
+    with house.db.unit() as uow:
+        picture = line(101, "", talk, kind="image", media=(MediaRef(sdkfileid="pic", kind="image"),))
+        sheet = line(102, "表.xlsx", talk, kind="file", media=(MediaRef(sdkfileid="doc", filename="表.xlsx"),))
+        archive_media.want(uow, corp, [picture, sheet], most_bytes=10**6)
+        kept = house.chat.store.append(uow, corp, [picture, sheet])
+        known = archive_media.of_files(uow.session, corp, ["pic", "doc"])
+        blobs = {name: house.chat.archive.files.put(io.BytesIO(content)) for name, content in FILES.items()}
+        for name, file in known.items():
+            archive_media.end(uow, file.id, MediaState.DONE, file_key=blobs[name].key)
+        uow.commit()
+    client = console.client()
+    addresses = {
+        one.message.kind: f"/console/chats/file/{one.position}/{known[FILE_OF[one.message.kind]].id}" for one in kept
+    }
+    shown = text(client.get(url(talk)))
+    assert f'<img class="bubble-picture" src="{addresses["image"]}"' in shown
+    picture_answer, sheet_answer = client.get(addresses["image"]), client.get(addresses["file"])
+    assert (picture_answer.mimetype, picture_answer.get_data()) == ("image/png", FILES["pic"])
+    assert "attachment" in sheet_answer.headers["Content-Disposition"]
+    assert client.get(addresses["image"].replace(f"/{kept[0].position}/", f"/{kept[1].position}/")).status_code == 404
+    assert client.get("/console/chats/file/99999/1").status_code == 404
+    assert console.post(client, f"/console/customers/{talk.external_user}/erase", {"sure": "yes"}).status_code == 204
+    with pytest.raises(NotFound):
+        house.chat.archive.files.open(blobs["pic"].key)
 
 
 def test_who_may_not_see_somebody_finds_no_conversation(console: Console, talk: Conversation) -> None:

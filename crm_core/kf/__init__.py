@@ -1,0 +1,1 @@
+"""微信客服: accounts, sessions and the rules of who answers when."""
