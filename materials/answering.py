@@ -83,7 +83,7 @@ def confidence(question: str, script: Script) -> float:
     told = (script.title, *script.similar)
     same = max(_alike(asked, one.lower()) for one in told)
     held = _words(" ".join((*told, script.keywords)).lower())
-    cover = sum(len(word) for word in words if _holds(held, word)) / sum(map(len, words))
+    cover = sum(_held_chars(held, word) for word in words) / sum(map(len, words))
     best = max(same, COVER_SHARE * cover)
     plain = "".join(RUNS.findall(asked))
     if any(len(key) >= LEAST_KEYWORD and key in plain for key in script.keywords.lower().split()):
@@ -101,8 +101,11 @@ def _words(text: str) -> set[str]:
     return found
 
 
-def _holds(held: Iterable[str], word: str) -> bool:
-    return any(word == one or (len(word) > 1 and word in one) for one in held)
+def _held_chars(held: Iterable[str], word: str) -> int:
+    """How many characters of a word are held: all of it, or the parts that stand inside (优惠 and 活动 in 优惠活动)."""
+    if any(word == one or (len(word) > 1 and word in one) for one in held):
+        return len(word)
+    return min(len(word), sum(len(one) for one in held if len(one) > 1 and one in word))
 
 
 def _alike(one: str, other: str) -> float:

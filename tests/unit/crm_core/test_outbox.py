@@ -87,9 +87,12 @@ def test_every_kind_goes_by_its_own_name(kind: outbox.OutboundKind) -> None:
     assert kind.lane in {"welcome", "default", "message", "single", "media", "kf"}
 
 
-def test_greetings_are_the_most_urgent_and_only_making_a_live_code_must_not_be_repeated() -> None:
+def test_greetings_are_the_most_urgent_and_only_making_codes_and_rules_must_not_be_repeated() -> None:
     assert min(KINDS.values(), key=lambda kind: kind.priority) is outbox.SEND_WELCOME
-    assert [kind.name for kind in KINDS.values() if kind.repeat is Repeat.NEVER] == ["add_contact_way"]
+    assert [kind.name for kind in KINDS.values() if kind.repeat is Repeat.NEVER] == [
+        "add_contact_way",
+        "add_intercept_rule",
+    ]
     assert [kind.name for kind in KINDS.values() if kind.repeat is Repeat.VENDOR_DEDUPES] == ["send_app_message"]
 
 
