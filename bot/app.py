@@ -94,6 +94,7 @@ def create_app(house: House) -> Flask:
         settings=settings,
         gateways=house.gateways,
         store=house.desk.store,
+        chats=house.chat.store,
         embedder=house.meaning.ladder.when_loaded,
         suggesting=Suggesting(
             recommender=house.chat.recommender,

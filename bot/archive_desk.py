@@ -124,7 +124,10 @@ class ArchiveDesk:
 
 
 def open_archive_desk(
-    db: Database, settings: Settings, store: ChatStore, opened: Mapping[CorpId, tuple[ArchivePart, MessageArchive]]
+    db: Database,
+    settings: Settings,
+    store: ChatStore,
+    opened: Mapping[CorpId, tuple[ArchivePart, MessageArchive]],
 ) -> ArchiveDesk:
     """The desk with its places on disk. Files lie apart from all others, because retention deletes here."""
     files = FolderStore(media_folder(settings) / "archive")

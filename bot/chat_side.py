@@ -15,6 +15,7 @@ from bot.meaning_desk import MeaningDesk
 from bot.recommend_desk import GapDesk, RecommendReader
 from bot.reply_desk import ReplyDesk
 from bot.sensitive_desk import SensitiveDesk
+from bot.staff_bot import StaffBot
 from bot.task_desk import TaskBody
 from crm_core.chat import archive_book, archive_media
 from crm_core.chat.archive_port import MessageArchive
@@ -33,7 +34,7 @@ from materials.service import ScriptShelf
 from tagging.chat_reader import ChatTagReader
 
 LANES = {
-    "kf": (kf_accounts.LANE, 1),
+    "kf": (kf_accounts.LANE, 2),
     "chat": (LANE, 1),
     "meaning": (MEANING_LANE, 2),
     "archive": (archive_book.LANE, 1),
@@ -56,6 +57,7 @@ class ChatSide:
     gaps: GapDesk
     replies: ReplyDesk
     kf: KfDesk
+    bot: StaffBot
 
     def bodies(self) -> Mapping[str, JobBody]:
         """What its jobs do."""
@@ -87,6 +89,7 @@ def open_chat_side(
     cipher = open_cipher(settings)
     sensitive = SensitiveDesk(settings, cipher)
     readers: tuple[ChatReader, ...] = (RecommendReader(), tag_reader, sensitive.reader, ReplyWatch(settings.worktime))
+    shelf = ScriptShelf(meaning.ladder.when_loaded)
     store = ChatStore(cipher, [reader.name for reader in readers])
     recommender = Recommender(db, cipher, meaning.ladder.when_loaded)
     archive = open_archive_desk(db, settings, store, archives)
@@ -97,8 +100,9 @@ def open_chat_side(
         archive=archive,
         tags=ChatTagDesk(db, store, tag_reader, meaning.ladder),
         sensitive=sensitive,
+        kf=KfDesk(db, settings, gateways, store, shelf),
+        bot=StaffBot(settings, shelf),
         recommender=recommender,
         gaps=GapDesk(db, store, cipher, recommender),
         replies=ReplyDesk(db, settings, store, archive.files),
-        kf=KfDesk(db, settings, gateways, store, ScriptShelf(meaning.ladder.when_loaded)),
     )

@@ -6,10 +6,11 @@ from typing import Any
 
 from sqlalchemy import text
 
-from bot import doctor, migrate
+from bot import archive_doctor, doctor, migrate
 from bot.doctor import Finding, Level
 from bot.embedders import Ladder
 from bot.jobs import JobBody
+from bot.wecom.archives import open_archives
 from bot.wecom.echo_probe import EchoProbe
 from bot.wecom.gateways import GatewaySet
 from crm_core import checkups
@@ -36,6 +37,12 @@ def examine(
         migrations=lambda: _migration_fault(settings.database.url),
         meaning=lambda: _meaning(ladder),
     )
+    archives = open_archives(settings)  # processes of its own: the pulling one may hang
+    try:
+        yield from archive_doctor.examining(db, archives)
+    finally:
+        for _, archive in archives.values():
+            archive.close()
 
 
 def job_body(settings: Settings, db: Database, gateways: Gateways, receive_ids: ReceiveIds, ladder: Ladder) -> JobBody:

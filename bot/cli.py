@@ -18,6 +18,7 @@ LAZY = {
     "doctor": "bot.cli_doctor:doctor",
     "keys": "bot.cli_keys:keys",
     "role": "bot.cli_role:role",
+    "menu": "bot.cli_menu:menu",
     "seed": "bot.cli_seed:seed",
     "eval": "bot.cli_eval:evaluate",
 }

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 APP_KEY = "main"
 CONTACTS_KEY = "contacts"
+ARCHIVE_KEY = "archive"
+ARCHIVE_TICK_SECONDS = 3
 READY_SECONDS = 30.0
 LOOK_SECONDS = 0.1
 WAYS_WANTED = 3
@@ -71,6 +73,7 @@ def _local_wecom(host: str, port: int, product_url: str) -> Iterator["SandboxSer
     domain = product_url.removeprefix("http://")
     app = company.corps[0]["apps"][0]
     app["trusted_domains"] = app["web_login_domains"] = [domain, f"localhost:{domain.rpartition(':')[2]}"]
+    company.open_archive(f"{product_url}/callback/{ARCHIVE_KEY}")
     company.settle({"callback_url": f"{product_url}/callback/{APP_KEY}", "sidebar_url": f"{product_url}/sidebar/"})
     server = SandboxServer(company, host=host, port=port, clock_file=FOLDER / "clock.json")
     try:
@@ -105,7 +108,9 @@ def _prepare(wecom: "SandboxServer", host: str, port: int, product_url: str) -> 
                 "apps": [
                     {"key": APP_KEY, "name": app.name, "agent_id": app.agentid, "sidebar": True},
                     {"key": CONTACTS_KEY, "name": "通讯录同步", "kind": "contacts", "callback": False},
+                    {"key": ARCHIVE_KEY, "name": "会话存档", "kind": "archive"},
                 ],
+                "archive": _archive_part(wecom),
             }
         ],
     }
@@ -130,6 +135,41 @@ def _prepare(wecom: "SandboxServer", host: str, port: int, product_url: str) -> 
         "SCRM_MAIN_TOKEN": app.callback.token,
         "SCRM_MAIN_AES_KEY": app.callback.aes_key,
         "SCRM_CONTACTS_SECRET": wecom.contacts_secret,
+        **_archive_environment(wecom),
+    }
+
+
+def _archive_part(wecom: "SandboxServer") -> dict[str, Any]:
+    """The corp's archive: through a library compiled here, or without one where there is no C compiler."""
+    from bot.sandbox.archive_seal import build_library, compiler  # noqa: PLC0415 - only the demo and tests need it
+
+    keys = FOLDER / "archive-keys"
+    keys.mkdir()
+    archive = wecom.world.corps[wecom.corp_id].archive
+    if archive is not None:
+        (keys / f"{archive.key.version}.pem").write_text(archive.key.private_pem, "ascii")
+    source = "library" if compiler() else "local_wecom"
+    library = str(build_library(FOLDER)) if compiler() else ""
+    return {
+        "app": ARCHIVE_KEY,
+        "source": source,
+        "library": library,
+        "keys_folder": str(keys),
+        "tick_seconds": ARCHIVE_TICK_SECONDS,
+        "processes": 1,
+    }
+
+
+def _archive_environment(wecom: "SandboxServer") -> dict[str, str]:
+    from bot.sandbox.archive_seal import PLACE  # noqa: PLC0415
+    from bot.sandbox.model import ARCHIVE_AGENTID  # noqa: PLC0415
+
+    app = wecom.world.corps[wecom.corp_id].apps[ARCHIVE_AGENTID]
+    return {
+        PLACE: wecom.url,
+        "SCRM_ARCHIVE_SECRET": app.secret,
+        "SCRM_ARCHIVE_TOKEN": app.callback.token,
+        "SCRM_ARCHIVE_AES_KEY": app.callback.aes_key,
     }
 
 

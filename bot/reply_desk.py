@@ -11,14 +11,14 @@ from zoneinfo import ZoneInfo
 
 from bot.jobs import JobBody
 from crm_core import customers, outbox, roles, staff
-from crm_core.chat import keeping, reply_watch
+from crm_core.chat import keeping, renames, reply_watch
 from crm_core.chat.reply_rules import HANDOVER, STAFF
 from crm_core.chat.reply_watch import CLOSED, DueStep
 from crm_core.chat.retention import limits
 from crm_core.chat.store import ChatStore
 from crm_core.config import Settings
 from crm_core.db import Database, UnitOfWork
-from crm_core.ids import AppKey, ExternalUserId, StaffUserId
+from crm_core.ids import AppKey, CorpId, ExternalUserId, StaffUserId
 from crm_core.ports import MediaStore
 
 TICK_JOB, EXPIRE_JOB = "reply.tick", "chat.expire"
@@ -37,7 +37,7 @@ class ReplyDesk:
 
     def bodies(self) -> Mapping[str, JobBody]:
         """The jobs, by kind."""
-        return {TICK_JOB: self.tick, EXPIRE_JOB: self.expire}
+        return {TICK_JOB: self.tick, EXPIRE_JOB: self.expire, renames.RENAME_JOB: self.rename}
 
     def tick(self, _payload: Mapping[str, Any], keep_alive: Callable[[], None]) -> None:
         """Tell whom it is time to tell; a step and its messages are one commit."""
@@ -70,6 +70,20 @@ class ReplyDesk:
             with self._db.unit() as uow:
                 keeping.note_dropped(uow, corp, counts)
                 uow.commit()
+
+    def rename(self, payload: Mapping[str, Any], keep_alive: Callable[[], None]) -> None:
+        """Carry a changed userid through the chats; run again after a crash it moves what is left."""
+        corp, old, new = CorpId(str(payload["corp"])), str(payload["old"]), str(payload["new"])
+        after, is_over = 0, False
+        while not is_over:
+            with self._db.unit() as uow:
+                after = renames.move_messages(uow, self._store, corp, old, new, after)
+                uow.commit()
+            is_over = not after
+            keep_alive()
+        with self._db.unit() as uow:
+            renames.move_talks(uow, corp, old, new)
+            uow.commit()
 
     def _tell(self, uow: UnitOfWork, step: DueStep) -> None:
         if not self._is_contact(uow, step):

@@ -39,6 +39,7 @@ from bot.worker import Loop, Work, WorkerPool
 from crm_core import contact_ways, customers, groups, record_renames, staff
 from crm_core.bus import HandlerTable
 from crm_core.chat import consents
+from crm_core.chat import renames as chat_renames
 from crm_core.clock import Clock
 from crm_core.config import AppPart, CorpPart, Settings
 from crm_core.customers import CustomerFiles
@@ -82,6 +83,7 @@ from crm_core.events import (
     TransferFailed,
 )
 from crm_core.ids import AppKey, CorpId
+from crm_core.kf import sessions as kf_sessions
 from crm_core.kf.accounts import LANE as KF_LANE
 from crm_core.lease import Backoff, LeaseTable
 from crm_core.outbox import JOBS, OUTBOX
@@ -268,6 +270,7 @@ def handler_table(settings: Settings, files: CustomerFiles, engine: SopEngine, c
         GroupDismissed: (groups.record_dismissed,),
         GroupFetched: (groups.record_fetched, rules.on_group),
         **chat.kf.handlers(),
+        **chat.bot.handlers(),
         **_of_the_directory(),
         ArchiveHasNews: (chat.archive.on_news,),
         ArchiveConsentGiven: (consents.record_callback,),
@@ -287,7 +290,9 @@ def _of_the_directory() -> HandlerTable:
             tagging_handlers.rename_staff,
             sop_handlers.rename_staff,
             record_renames.rename_staff,
+            kf_sessions.rename_staff,
             renames.rename_staff,
+            chat_renames.ask,
             sensitive_hits.rename_staff,
         ),
         StaffDeleted: (staff.record_deleted,),

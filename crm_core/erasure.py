@@ -14,6 +14,7 @@ from crm_core.console_tables import ErasureRow, TaskItemRow
 from crm_core.db import UnitOfWork
 from crm_core.erased import token_of
 from crm_core.ids import CorpId, ExternalUserId
+from crm_core.kf_tables import KfCustomerRow, KfSessionRow
 from crm_core.lease import WorkState
 from crm_core.outbox import JOBS, OUTBOX
 from crm_core.record_tables import CustomerMobileRow, CustomValueRow, ReminderRow
@@ -33,6 +34,7 @@ RECORDS: dict[str, Any] = {
     "fields": CustomValueRow,
     "mobiles": CustomerMobileRow,
     "reminders": ReminderRow,
+    "kf_customer": KfCustomerRow,
 }
 
 
@@ -49,6 +51,7 @@ def gather(session: Session, corp: CorpId, external_user: ExternalUserId) -> dic
         "identities": rows(IdentityRow, IdentityRow.customer_id == customer),
         "follows": rows(FollowRow, FollowRow.corp_id == corp, FollowRow.external_userid == external_user),
         "groups": rows(GroupMemberRow, GroupMemberRow.corp_id == corp, GroupMemberRow.member_id == external_user),
+        "kf_sessions": rows(KfSessionRow, KfSessionRow.corp_id == corp, KfSessionRow.external_userid == external_user),
         "timeline": rows(TimelineRow, TimelineRow.corp_id == corp, TimelineRow.external_userid == external_user),
     } | {
         name: rows(table, table.corp_id == corp, table.external_userid == external_user)
@@ -106,6 +109,7 @@ def _blank_rows(uow: UnitOfWork, corp: CorpId, external_user: str, pseudonym: st
     _change(session, FollowRow, corp, "external_userid", external_user, pseudonym, **nothing)
     _blank_hits(session, corp, external_user, pseudonym)
     _change(session, GroupMemberRow, corp, "member_id", external_user, pseudonym, name=NOBODY, unionid="")
+    _change(session, KfSessionRow, corp, "external_userid", external_user, pseudonym, problem="")
     entries = session.exec(
         select(TimelineRow).where(TimelineRow.corp_id == corp, TimelineRow.external_userid == external_user)
     )

@@ -55,8 +55,11 @@ PERMISSIONS = {
     "mobile.reveal": "查看完整手机号",
     "tags.read": "查看标签",
     "tags.write": "管理标签与规则",
+    "chat_tags.write": "管理聊天自动标签（可见命中的原话）",
     "contact_ways.read": "查看活码",
     "contact_ways.write": "管理活码与欢迎语",
+    "kf.read": "查看微信客服",
+    "kf.write": "管理微信客服",
     "sops.read": "查看 SOP",
     "sops.write": "管理 SOP",
     "scripts.read": "查看话术",
@@ -83,6 +86,8 @@ PERMISSIONS = {
     "system.read": "查看系统运行",
     "system.replay": "重放失败的任务",
     "content.reveal": "查看消息原文",
+    "archive.read": "查看会话存档状态",
+    "archive.write": "管理会话存档",
     "audit.read": "查看审计日志",
     "settings.read": "查看设置",
 }
@@ -101,6 +106,7 @@ _STAFF = frozenset(
 _SUPERVISOR = _STAFF | {
     "customers.export",
     "contact_ways.read",
+    "kf.read",
     "sops.read",
     "staff.read",
     "radar.read",
@@ -115,7 +121,9 @@ _SUPERVISOR = _STAFF | {
 _OPERATOR = (_SUPERVISOR - {"scripts.approve", "mobile.reveal", "chat.read", "hits.read", "hits.judge"}) | {
     "replies.write",
     "tags.write",
+    "chat_tags.write",
     "contact_ways.write",
+    "kf.write",
     "sops.write",
     "scripts.write",
     "materials.write",

@@ -13,6 +13,7 @@ from sidebar.follow_panel import Numbers, ReminderLine, numbers, owners, reminde
 from sidebar.script_panel import Audience, Entry, customer_audience
 from sidebar.sending import parts_of
 from sidebar.sentences import ENDED_BY_NAMES, FILTERS, FOLLOW_STATES, Told, masked_mobile, tell
+from sidebar.tag_hints import TagHint, tag_hints
 from sop import service as sop
 from sop.model import StepState
 from tagging import personal
@@ -52,6 +53,7 @@ class HeadPanel:
     notice: str
     chips: tuple[TagChip, ...]
     personal: tuple[PersonalTag, ...]
+    hints: tuple[TagHint, ...]
 
     @property
     def syncing(self) -> bool:
@@ -165,6 +167,7 @@ class Panels:
             notice=_notice(read, own),
             chips=tuple(self._chips(external_user)),
             personal=tuple(personal.of_follow(self._session, self._who.corp, self._who.staff, external_user)),
+            hints=tag_hints(self.desk, external_user) if own is not None else (),
         )
 
     def _chips(self, external_user: ExternalUserId) -> list[TagChip]:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, current_app
 
+from crm_core.chat.store import ChatStore
 from crm_core.config import Settings
 from crm_core.db import Database
 from crm_core.ports import Embedder, Gateways, MediaStore
@@ -29,6 +30,7 @@ class SidebarDeps:
     settings: Settings
     gateways: Gateways
     store: MediaStore
+    chats: ChatStore
     embedder: Callable[[int], Embedder | None] = lambda _scripts: None
     suggesting: "Suggesting | None" = None
 
@@ -41,6 +43,7 @@ class Room:
     settings: Settings
     gateways: Gateways
     store: MediaStore
+    chats: ChatStore
     shelf: ScriptShelf
     assets: Assets
     zone: ZoneInfo

@@ -193,6 +193,8 @@ TELLERS: dict[str, Callable[[Data, str], Told]] = {
     "field.changed": _fields,
     "customer.merged": _same("{staff}把这位客户与「{other}」合并为同一人"),
     "customer.split": _same("{staff}撤销了与「{other}」的合并"),
+    "archive.agreed": _plain("check", "客户同意了会话存档"),
+    "archive.refused": _plain("circle-alert", "客户不同意会话存档"),
     "radar.opened": _opened,
     "radar.finished": _finished,
     "radar.forwarded": _forwarded,

@@ -24,6 +24,7 @@ from sidebar import (
     routes_profile,
     routes_scripts,
     routes_suggest,
+    routes_tag_hints,
     surface,
 )
 from sidebar.assets import Assets
@@ -43,6 +44,7 @@ VIEWS = (
     routes_materials,
     routes_profile,
     routes_scripts,
+    routes_tag_hints,
     routes_suggest,
     routes_pages,
 )
@@ -79,6 +81,7 @@ def install(app: Flask, deps: SidebarDeps) -> ScriptShelf:
         settings=settings,
         gateways=deps.gateways,
         store=deps.store,
+        chats=deps.chats,
         shelf=shelf,
         assets=Assets((*ASSETS, *LATE_ASSETS), prefix=f"{SURFACE.prefix}/static", bundles=BUNDLES),
         zone=ZoneInfo(settings.worktime.time_zone),

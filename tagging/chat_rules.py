@@ -160,16 +160,19 @@ class WordRules:
         ]
         words = {word for _, some, none in self._wanted for each in (*some, *none) for word in each}
         self._finder = WordFinder(words)
-        self._patterned = any(rule.conditions.patterns for rule in self.rules)
+        self._patterned = {at for at, rule in enumerate(self.rules) if rule.conditions.patterns}
+        self._by_word: dict[str, set[int]] = {}
+        for at, (_, some, _none) in enumerate(self._wanted):
+            for word in {word for each in some for word in each}:
+                self._by_word.setdefault(word, set()).add(at)
 
     def hits(self, text: str, speaker: str) -> list[ChatRule]:
         """The rules that a message fits, by who says it and what is said."""
         said = self._finder.found(fold(text))
-        if not said and not self._patterned:
-            return []
+        worth = self._patterned.union(*(self._by_word.get(word, ()) for word in said))
         return [
             rule
-            for rule, wanted, unwanted in self._wanted
+            for rule, wanted, unwanted in (self._wanted[at] for at in sorted(worth))
             if rule.conditions.speaker in (speaker, ANYBODY)
             and (any(each <= said for each in wanted) or _fits(rule.conditions.patterns, text))
             and not any(each <= said for each in unwanted)

@@ -1,15 +1,16 @@
 """What was suggested from chats, for people to look at, and what they said of it."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func
+from sqlalchemy import func, or_
 from sqlmodel import Session, col, select
 
 from crm_core.errors import NotFound
 from crm_core.ids import CorpId, ExternalUserId, StaffUserId
-from tagging.suggestions import APPLIED, CONFIRMED, ON, REFUSED, SUGGESTED
+from tagging.suggestions import APPLIED, CONFIRMED, DISMISSED, ON, REFUSED, SUGGESTED
 from tagging.tables import FollowTagRow, TagGroupRow, TagRow, TagSuggestionRow
 
 
@@ -63,19 +64,35 @@ def get(session: Session, corp: CorpId, suggestion_id: int) -> Suggestion:
 
 
 def of_follow(
-    session: Session, corp: CorpId, staff: StaffUserId, external_user: ExternalUserId, *, since: datetime
+    session: Session,
+    corp: CorpId,
+    staff: StaffUserId,
+    external_user: ExternalUserId,
+    *,
+    since: datetime,
+    just_now: datetime,
 ) -> list[Suggestion]:
-    """What a staff member should see of a customer: open questions, each tag once, and what was applied lately."""
+    """What a staff member should see of a customer, each tag once: open questions, what was applied by itself since
+    ``since``, and what they answered since ``just_now``, to take it back.
+    """
     rows = session.exec(
         select(TagSuggestionRow)
         .where(
             TagSuggestionRow.corp_id == corp,
             TagSuggestionRow.staff_userid == staff,
             TagSuggestionRow.external_userid == external_user,
-            col(TagSuggestionRow.state).in_((SUGGESTED, APPLIED)),
+            or_(
+                col(TagSuggestionRow.state) == SUGGESTED,
+                (col(TagSuggestionRow.state) == APPLIED) & (col(TagSuggestionRow.settled_at) >= since),
+                col(TagSuggestionRow.state).in_((CONFIRMED, DISMISSED))
+                & (col(TagSuggestionRow.settled_by) == staff)
+                & (col(TagSuggestionRow.settled_at) >= just_now),
+            ),
         )
         .order_by(col(TagSuggestionRow.confidence).desc(), col(TagSuggestionRow.id))
     ).all()
+    if not rows:
+        return []
     carried = set(
         session.exec(
             select(FollowTagRow.tag_id).where(
@@ -88,9 +105,7 @@ def of_follow(
     )
     seen: dict[str, TagSuggestionRow] = {}
     for row in rows:
-        is_open = row.state == SUGGESTED and row.tag_id not in carried
-        is_fresh = row.state == APPLIED and row.tag_id in carried and row.settled_at >= since
-        if is_open or is_fresh:
+        if (row.tag_id in carried) == (row.state in (APPLIED, CONFIRMED)):
             seen.setdefault(row.tag_id, row)
     return _views(session, corp, sorted(seen.values(), key=lambda row: row.state != SUGGESTED))
 
@@ -104,12 +119,18 @@ def of_customer(session: Session, corp: CorpId, external_user: ExternalUserId) -
 
 
 def of_source(
-    session: Session, corp: CorpId, source: str, *, states: Sequence[str] = (), before: int = 0, limit: int = 20
+    session: Session,
+    corp: CorpId,
+    source: str,
+    *,
+    visible: AbstractSet[str] | None = None,
+    before: int = 0,
+    limit: int = 20,
 ) -> list[Suggestion]:
-    """What a rule or the learner proposed, the newest first."""
+    """What a rule or the learner proposed on follows of these staff (None: anybody's), the newest first."""
     statement = select(TagSuggestionRow).where(TagSuggestionRow.corp_id == corp, TagSuggestionRow.source == source)
-    if states:
-        statement = statement.where(col(TagSuggestionRow.state).in_(states))
+    if visible is not None:
+        statement = statement.where(col(TagSuggestionRow.staff_userid).in_(sorted(visible)))
     if before:
         statement = statement.where(col(TagSuggestionRow.id) < before)
     return _views(session, corp, session.exec(statement.order_by(col(TagSuggestionRow.id).desc()).limit(limit)).all())

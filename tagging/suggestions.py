@@ -6,8 +6,11 @@ rule whose conditions were changed may propose again, and then it asks, whatever
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlalchemy import Table
+from sqlalchemy import select as core_select
+from sqlmodel import Session, SQLModel, col, select
 
 from crm_core.db import UnitOfWork
 from crm_core.errors import Conflict, NotFound
@@ -18,6 +21,7 @@ from tagging.chat_rules import APPLY
 from tagging.service import CORP_TAG
 from tagging.tables import FollowTagRow, TagRow, TagSuggestionRow
 
+SUGGESTIONS: Table = SQLModel.metadata.tables[str(TagSuggestionRow.__tablename__)]
 SUGGESTED, CONFIRMED, DISMISSED, APPLIED, UNDONE = "suggested", "confirmed", "dismissed", "applied", "undone"
 STATE_NAMES = {
     SUGGESTED: "待确认",
@@ -64,32 +68,36 @@ class _Ledger:
                 )
             )
         )
-        self.rows: dict[tuple[str, str, str, str], TagSuggestionRow] = {}
+        self.rows: dict[tuple[str, str, str, str], Any] = {}
         self.refused: set[tuple[str, str, str]] = set()
         self.carried: set[tuple[str, str, str]] = set()
         for start in range(0, len(people), MOST_NAMES):
             self._read(session, corp, people[start : start + MOST_NAMES], tags)
 
     def _read(self, session: Session, corp: CorpId, people: Sequence[str], tags: Sequence[str]) -> None:
-        for row in session.exec(
-            select(TagSuggestionRow).where(
-                TagSuggestionRow.corp_id == corp,
-                col(TagSuggestionRow.external_userid).in_(people),
-                col(TagSuggestionRow.tag_id).in_(tags),
-            )
+        columns = SUGGESTIONS.c
+        for row in session.connection().execute(
+            core_select(
+                columns.id,
+                columns.staff_userid,
+                columns.external_userid,
+                columns.tag_id,
+                columns.source,
+                columns.state,
+                columns.version,
+                columns.position,
+            ).where(columns.corp_id == corp, columns.external_userid.in_(people), columns.tag_id.in_(tags))
         ):
             self.rows[row.staff_userid, row.external_userid, row.tag_id, row.source] = row
             if row.state in REFUSED:
                 self.refused.add((row.staff_userid, row.external_userid, row.tag_id))
-        for mark in session.exec(
-            select(FollowTagRow).where(
-                FollowTagRow.corp_id == corp,
-                col(FollowTagRow.external_userid).in_(people),
-                col(FollowTagRow.tag_id).in_(tags),
-                col(FollowTagRow.status).in_(ON),
-            )
-        ):
-            self.carried.add((mark.staff_userid, mark.external_userid, mark.tag_id))
+        marks = select(FollowTagRow.staff_userid, FollowTagRow.external_userid, FollowTagRow.tag_id).where(
+            FollowTagRow.corp_id == corp,
+            col(FollowTagRow.external_userid).in_(people),
+            col(FollowTagRow.tag_id).in_(tags),
+            col(FollowTagRow.status).in_(ON),
+        )
+        self.carried.update((staff, who, tag) for staff, who, tag in session.exec(marks))
 
 
 def propose(uow: UnitOfWork, corp: CorpId, app: AppKey, proposals: Sequence[Proposal]) -> list[int]:
@@ -101,7 +109,7 @@ def propose(uow: UnitOfWork, corp: CorpId, app: AppKey, proposals: Sequence[Prop
         return []
     uow.lock(f"tag_suggestions:{corp}")
     ledger = _Ledger(uow.session, corp, proposals)
-    made = []
+    made: list[TagSuggestionRow] = []
     for one in proposals:
         place = (one.staff, one.external_user, one.tag_id)
         if one.tag_id not in ledger.known or place in ledger.carried:
@@ -110,16 +118,19 @@ def propose(uow: UnitOfWork, corp: CorpId, app: AppKey, proposals: Sequence[Prop
         if row is not None and not _may_ask_again(row, one):
             continue
         is_applied = one.mode == APPLY and row is None and place not in ledger.refused
-        row = _written(uow, corp, one, row, state=APPLIED if is_applied else SUGGESTED)
-        ledger.rows[*place, one.source] = row
-        made.append(row.id or 0)
+        kept = uow.session.get(TagSuggestionRow, row.id) if row is not None else None
+        made.append(_written(uow, corp, one, kept, state=APPLIED if is_applied else SUGGESTED))
+        ledger.rows[*place, one.source] = made[-1]
         if is_applied:
             ledger.carried.add(place)
-            _mark(uow, app, row, wanted=True)
-    return made
+    uow.session.flush()
+    for new in made:
+        if new.state == APPLIED:
+            _mark(uow, app, new, wanted=True)
+    return [new.id or 0 for new in made]
 
 
-def _may_ask_again(row: TagSuggestionRow, one: Proposal) -> bool:
+def _may_ask_again(row: Any, one: Proposal) -> bool:
     return row.state in REFUSED and one.version > row.version and one.position > row.position and one.origin != LEARNED
 
 
@@ -145,7 +156,6 @@ def _written(
     row.state, row.settled_by, row.settled_at = state, MACHINE, now
     row.changes += 1
     uow.session.add(row)
-    uow.session.flush()
     return row
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +11,6 @@ from urllib.parse import parse_qs, urlsplit
 
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlmodel import SQLModel
 
 from bot.ciphers import open_cipher
 from bot.draft_desk import DraftDesk
@@ -41,6 +39,7 @@ from sop import service as sop
 from sop.engine import SopEngine
 from tagging import service as tagging
 from tests.fakes import FakeGateway, FakeGateways, FrozenClock, SilentWaker
+from tests.support.databases import sqlite_url
 
 CORP, OTHER_CORP = CorpId("ww_yunfan"), CorpId("ww_other")
 ZHANG, LI = StaffUserId("zhangsan"), StaffUserId("lisi")
@@ -131,15 +130,8 @@ def make_settings(public_url: str = "http://127.0.0.1:8700", **parts: Any) -> Se
 
 def build(folder: Path, settings: Settings | None = None) -> House:
     settings = settings or make_settings()
-    for room in ("crm_core", "tagging", "sop", "materials"):
-        importlib.import_module(f"{room}.tables")
     clock = FrozenClock()
-    db = Database(open_engine(f"sqlite:///{folder / 'scrm.db'}"), clock, SilentWaker())
-    SQLModel.metadata.create_all(db.engine)
-    with db.engine.begin() as connection:  # no model knows it; migration 0010 makes it
-        connection.exec_driver_sql(
-            "CREATE VIRTUAL TABLE chat_words USING fts5(hashes, content='', detail=none, columnsize=0, tokenize='ascii')"
-        )
+    db = Database(open_engine(sqlite_url(folder)), clock, SilentWaker())
     gateway = FakeGateway(CORP, AppKey("main"), {"zhang": ZHANG, "li": LI})
     other = FakeGateway(OTHER_CORP, AppKey("other"), {"zhang": ZHANG})
     app = Flask("house")
@@ -154,6 +146,7 @@ def build(folder: Path, settings: Settings | None = None) -> House:
             settings=settings,
             gateways=FakeGateways(gateway, other),
             store=FolderStore(folder / "media"),
+            chats=chats,
             suggesting=suggesting,
         ),
     )

@@ -121,6 +121,55 @@ HITS = ListSpec(
         Filter(key="since_week", name="从哪一周起", kind="hidden"),
     ),
 )
+
+CHAT_TAGS = ListSpec(
+    key="chat_tags",
+    path="/tags/chat",
+    permission="tags.read",
+    columns=(
+        Column(key="rule", name="规则"),
+        Column(key="tag", name="标签"),
+        Column(key="mode", name="方式"),
+        Column(key="state", name="状态"),
+        Column(key="waiting", name="待确认", is_number=True),
+        Column(key="right", name="已确认", is_number=True),
+        Column(key="wrong", name="被否定", is_number=True),
+        Column(key="applied", name="自动打上", is_number=True),
+        Column(key="precision", name="准确率", is_number=True),
+        Column(key="acts", name="操作"),
+    ),
+    filters=(
+        Filter(key="q", name="搜索", kind="search", is_first=True, help="规则名称"),
+        Filter(key="kind", name="类型", kind="choice", is_first=True),
+        Filter(key="mode", name="方式", kind="choice", is_first=True),
+        Filter(key="state", name="状态", kind="choice", is_first=True),
+    ),
+)
+
+KF_SESSIONS = ListSpec(
+    key="kf_sessions",
+    path="/kf",
+    permission="kf.read",
+    columns=(
+        Column(key="customer", name="客户"),
+        Column(key="standing", name="状态"),
+        Column(key="account", name="客服账号"),
+        Column(key="servicer", name="接待人员"),
+        Column(key="waited", name="等待人工"),
+        Column(key="answers", name="机器人回答", is_number=True),
+        Column(key="rating", name="评价"),
+        Column(key="opened", name="开始时间"),
+        Column(key="why", name="转人工原因", is_usual=False),
+        Column(key="problem", name="异常", is_usual=False),
+    ),
+    filters=(
+        Filter(key="standing", name="状态", kind="choice", is_first=True),
+        Filter(key="account", name="客服账号", kind="choice", is_first=True),
+        Filter(key="servicer", name="接待人员", kind="choice", is_first=True),
+        Filter(key="rating", name="评价", kind="choice"),
+        Filter(key="problem", name="异常", kind="choice"),
+    ),
+)
 CHATS = ListSpec(
     key="chats",
     path="/chats",
@@ -183,4 +232,6 @@ WAITS = ListSpec(
         Filter(key="week", name="周", kind="choice", is_first=True),
     ),
 )
-SPECS = {spec.key: spec for spec in (CUSTOMERS, TASKS, WAYS, GROUPS, CHATS, CHAT_SEARCH, WAITS, HITS)}
+SPECS = {
+    spec.key: spec for spec in (CUSTOMERS, TASKS, WAYS, GROUPS, CHATS, CHAT_SEARCH, WAITS, HITS, CHAT_TAGS, KF_SESSIONS)
+}

@@ -39,6 +39,7 @@ SECTIONS = (
         places=(
             Place(path="/chats", name="会话内容", icon="message-circle-more", permission="chat.read"),
             Place(path="/replies", name="回复时效", icon="timer", permission="replies.read"),
+            Place(path="/archive", name="会话存档", icon="archive", permission="archive.read"),
         ),
     ),
     Section(
@@ -49,6 +50,7 @@ SECTIONS = (
         name="运营",
         places=(
             Place(path="/sops", name="SOP", icon="workflow", permission="sops.read"),
+            Place(path="/kf", name="微信客服", icon="headset", permission="kf.read"),
             Place(path="/todos", name="跟进任务", icon="list-todo", permission="customers.read"),
         ),
     ),

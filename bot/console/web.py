@@ -10,7 +10,10 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from bot.console import (
     material_files,
     navigation,
+    pages_archive,
     pages_card,
+    pages_chat_tag_learner,
+    pages_chat_tags,
     pages_chats,
     pages_corps,
     pages_customer_acts,
@@ -23,6 +26,7 @@ from bot.console import (
     pages_hits,
     pages_home,
     pages_import,
+    pages_kf,
     pages_lists,
     pages_materials,
     pages_radar,
@@ -58,8 +62,12 @@ from sidebar.failures import FailurePages, answer_failures
 from sidebar.surface import SAFE_METHODS
 
 PAGES = (
+    pages_kf,
     material_files,
+    pages_archive,
     pages_card,
+    pages_chat_tag_learner,
+    pages_chat_tags,
     pages_chats,
     pages_corps,
     pages_customer_acts,

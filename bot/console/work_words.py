@@ -42,6 +42,7 @@ KINDS = {
     "delete_intercept_rule": "删除敏感词规则",
     "chat.read": "处理聊天消息",
     "chat.expire": "删除到期的会话消息",
+    "chat.rename": "更换成员账号",
     "reply.tick": "提醒超时未回复",
     "kf_send": "微信客服：回复客户",
     "kf_move": "微信客服：变更接待状态",

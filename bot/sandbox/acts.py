@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.sandbox import ids
+from bot.sandbox.archiving import archive_single
 from bot.sandbox.company import new_person
 from bot.sandbox.corp import Corp
 from bot.sandbox.events import contact_event
@@ -212,7 +213,8 @@ def customer_writes(
     if follow.left_by_customer or follow.stage == "requested":
         raise ActRefused("你们还不是好友")
     chat = corp.chat(follow.userid, external_userid, world.options.chat_length)
-    return world.say(chat, "customer", msgtype, body, "customer", external_userid)
+    said = world.say(chat, "customer", msgtype, body, "customer", external_userid)
+    return archive_single(world, corp, said, follow.userid, external_userid)
 
 
 def staff_writes(
@@ -229,7 +231,8 @@ def staff_writes(
     if follow.left_by_customer or follow.stage == "requested":
         raise ActRefused("对方还不是你的好友")
     chat = corp.chat(follow.userid, external_userid, world.options.chat_length)
-    return world.say(chat, "staff", msgtype, body, via, follow.userid)
+    said = world.say(chat, "staff", msgtype, body, via, follow.userid)
+    return archive_single(world, corp, said, follow.userid, external_userid)
 
 
 def sidebar_message(world: World, corp: Corp, msgtype: str, body: dict[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import Any
 from bot.sandbox import ids
 from bot.sandbox.acts import ActRefused, member_of
 from bot.sandbox.api.groups import detail
+from bot.sandbox.archiving import archive_group
 from bot.sandbox.corp import Corp
 from bot.sandbox.events import XmlFields, group_event
 from bot.sandbox.model import ChatMessage, Group, GroupMember, JoinWay, Person, Staff
@@ -99,7 +100,8 @@ def write_to_group(
     if member is None:
         raise ActRefused("你不在这个群里")
     line = corp.group_chat(group.chat_id, world.options.chat_length)
-    return world.say(line, "staff" if member.kind == 1 else "customer", msgtype, body, via, author)
+    said = world.say(line, "staff" if member.kind == 1 else "customer", msgtype, body, via, author)
+    return archive_group(world, corp, said, group)
 
 
 def leave_group(world: World, corp: Corp, group: Group, member_id: str, *, removed: bool = False) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.sandbox import ids
 from bot.sandbox.acts import ActRefused, member_of
+from bot.sandbox.archiving import archive_group, archive_single
 from bot.sandbox.clock import CHINA
 from bot.sandbox.corp import Corp
 from bot.sandbox.records import NOT_A_FRIEND, NOT_SENT, OVER_QUOTA, SENT, Line, MassMessage, MassTarget, MassTask
@@ -111,7 +112,11 @@ def _deliver(world: World, corp: Corp, message: MassMessage, task: MassTask, tar
     if not _within_quota(world, corp, target):
         return OVER_QUOTA
     for kind, body in message.lines:
-        world.say(line, "staff", kind, dict(body), "mass", task.userid)
+        said = world.say(line, "staff", kind, dict(body), "mass", task.userid)
+        if message.chat_type == "group":
+            archive_group(world, corp, said, corp.groups[target])
+        else:
+            archive_single(world, corp, said, task.userid, target)
     return SENT
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bot.sandbox import acts, acts_groups, acts_links, views
+from bot.sandbox.archiving import consent
 from bot.sandbox.asking import corp_asked, known_person, message_asked, pair_asked, person_asked
 from bot.sandbox.corp import Corp
 from bot.sandbox.fields import Fields
@@ -134,7 +135,15 @@ def _open_link(world: World, body: Fields) -> dict[str, Any]:
     return {"corp_id": corp.corp_id} | adding.as_json()
 
 
+def _archive_consent(world: World, body: Fields) -> dict[str, Any]:
+    corp = corp_asked(world, body)
+    follow = acts.need_follow(corp, *pair_asked(body))
+    consent(world, corp, follow.userid, follow.external_userid, agreed=body.flag("agreed"))
+    return {}
+
+
 ACTS = {
+    "archive_consent": _archive_consent,
     "scan": _scan,
     "open_link": _open_link,
     "add": _add,

@@ -13,8 +13,11 @@ from typing import Any
 import yaml
 
 from bot.sandbox import crypto, ids
+from bot.sandbox.archive_book import ArchiveBook
+from bot.sandbox.archive_seal import ArchiveKey
 from bot.sandbox.corp import Corp
 from bot.sandbox.model import (
+    ARCHIVE_AGENTID,
     App,
     Callback,
     Department,
@@ -74,6 +77,14 @@ class Company:
         """A company from a YAML file of the same form."""
         return cls(yaml.safe_load(path.read_text("utf-8"))["corps"])
 
+    def open_archive(self, callback_url: str = "") -> Company:
+        """Give the first corp a chat archive (会话内容存档) with a secret, a callback and a key pair."""
+        spec = self.corps[0].setdefault("archive", {})
+        spec.setdefault("secret", ids.secret())
+        spec.setdefault("pem", ArchiveKey(1).private_pem)
+        spec["callback"] = _callback({**spec.get("callback", {}), "url": callback_url})
+        return self
+
     def settle(self, values: Mapping[str, str]) -> Company:
         """Give the first corp and its first app fixed values; keys as in ENVIRONMENT,
         empty ones are ignored.
@@ -132,6 +143,8 @@ def populate(world: World, company: Company) -> None:
         world.corps[corp.corp_id] = corp
         _directory(corp, spec)
         _apps(corp, spec)
+        if "archive" in spec:
+            _archive(corp, spec["archive"])
         _tags(world, corp, spec)
         for one in spec.get("customers", []):
             _customer(world, corp, one)
@@ -164,6 +177,14 @@ def _apps(corp: Corp, spec: dict[str, Any]) -> None:
         app.callback = Callback(**one["callback"])
         app.subscriptions = set(one.get("subscriptions", CONTACT_TOPICS))
         corp.apps[app.agentid] = app
+
+
+def _archive(corp: Corp, spec: dict[str, Any]) -> None:
+    """The archive and its app, whose secret the msgaudit calls use."""
+    app = App(ARCHIVE_AGENTID, "会话内容存档", spec["secret"], callable=False, subscriptions={"msgaudit_notify"})
+    app.callback = Callback(**spec["callback"])
+    corp.apps[app.agentid] = app
+    corp.archive = ArchiveBook(ArchiveKey(1, spec["pem"]))
 
 
 def _tags(world: World, corp: Corp, spec: dict[str, Any]) -> None:

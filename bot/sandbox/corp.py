@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.sandbox.archive_book import ArchiveBook
 from bot.sandbox.model import (
     App,
     AppMessage,
@@ -95,6 +96,7 @@ class Corp:
     kf_tokens: dict[str, KfToken] = field(default_factory=dict)
     losses: list[tuple[str, float]] = field(default_factory=list)  # member a customer deleted, and when
     menus: dict[int, dict[str, Any]] = field(default_factory=dict)  # by agentid
+    archive: ArchiveBook | None = None  # 会话内容存档, when it was bought
     seq: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     # directory

@@ -9,7 +9,7 @@ XmlValue: TypeAlias = Union[str, int, "XmlFields"]
 XmlFields: TypeAlias = list[tuple[str, XmlValue]]
 
 
-_SYSTEM = frozenset({"customer_acquisition", "kf_msg_or_event"})
+_SYSTEM = frozenset({"customer_acquisition", "kf_msg_or_event", "msgaudit_notify"})
 
 
 @dataclass(slots=True, frozen=True)

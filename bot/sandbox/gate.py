@@ -20,6 +20,7 @@ from bot.sandbox.api import (
     menu,
     messages,
     moments,
+    msgaudit,
     statistics,
     tags,
     transfer,
@@ -53,6 +54,7 @@ ENDPOINTS: dict[str, Endpoint] = {
     **menu.ENDPOINTS,
     **statistics.ENDPOINTS,
     **messages.ENDPOINTS,
+    **msgaudit.ENDPOINTS,
     **media.ENDPOINTS,
     **login.ENDPOINTS,
 }
@@ -102,7 +104,8 @@ def check_rights(app: App, endpoint: Endpoint, ip: str) -> None:
         raise Refusal(50003)
     allowed = {
         "token": True,
-        "app": not app.is_contacts,
+        "app": not app.is_contacts and not app.is_archive,
+        "archive": app.is_archive,
         "customers": not app.is_contacts and app.callable,
         "contacts": app.is_contacts,
     }

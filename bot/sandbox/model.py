@@ -12,6 +12,7 @@ STATUS_NOT_ACTIVATED = 4
 STATUS_LEFT = 5
 KIND_WECHAT = 1
 KIND_WECOM = 2
+ARCHIVE_AGENTID = 2000004
 
 
 @dataclass(slots=True)
@@ -229,6 +230,11 @@ class App:
     def is_contacts(self) -> bool:
         """Whether this is the directory-sync secret (通讯录同步)."""
         return self.agentid == 0
+
+    @property
+    def is_archive(self) -> bool:
+        """Whether this is the chat archive's secret (会话内容存档)."""
+        return self.agentid == ARCHIVE_AGENTID
 
 
 @dataclass(slots=True)

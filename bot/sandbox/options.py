@@ -24,6 +24,7 @@ class Options:
     oauth_code_ttl_seconds: int = 300
     user_ticket_ttl_seconds: int = 1800
     welcome_ttl_seconds: float = 20
+    archive_notice_seconds: float = 15  # msgaudit_notify at most once in so long
     welcome_send_real_seconds: float = 0.0  # how long one greeting is "being sent" (41096 for the others)
     media_ttl_seconds: int = 3 * 86400
     response_code_ttl_seconds: int = 72 * 3600

@@ -8,6 +8,11 @@ from typing import Any
 
 MESSAGES: dict[int, str] = {
     -1: "system busy",
+    301042: "ip not in the archive allow-list",
+    301053: "chat archive not enabled",
+    301059: "not an internal group",
+    301060: "more than 100 items",
+    301061: "userid or exteranalopenid unknown",
     40001: "invalid credential",
     40003: "invalid userid",
     40004: "invalid media type",

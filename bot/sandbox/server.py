@@ -14,6 +14,7 @@ from waitress.server import create_server
 from bot.sandbox.admin import admin
 from bot.sandbox.admin_acts import admin_acts, perform
 from bot.sandbox.admin_watch import admin_watch
+from bot.sandbox.archive_door import archive_door
 from bot.sandbox.clock import SandboxClock
 from bot.sandbox.company import Company, populate
 from bot.sandbox.door import door
@@ -36,7 +37,7 @@ def create_app(world: World, company: Company, player: Player) -> Flask:
     app.extensions["sandbox"] = world
     app.extensions["sandbox_company"] = company
     app.extensions["sandbox_player"] = player
-    for blueprint in (jssdk, admin, admin_watch, admin_acts, door, sign_in, pages):
+    for blueprint in (jssdk, admin, admin_watch, admin_acts, archive_door, door, sign_in, pages):
         app.register_blueprint(blueprint)
     return app
 
@@ -80,7 +81,7 @@ class SandboxServer:
     @property
     def app(self) -> App:
         """The first self-built app of the first corp, with secret, callback token and key."""
-        return next(a for a in self.world.corps[self.corp_id].apps.values() if not a.is_contacts)
+        return next(a for a in self.world.corps[self.corp_id].apps.values() if not a.is_contacts and not a.is_archive)
 
     @property
     def contacts_secret(self) -> str:

@@ -167,7 +167,9 @@ def desk(world: World, corp: Corp, member: Staff) -> Json:
     links.sort(key=lambda f: -_last_said(corp, f))
     told = [follow_json(world, corp, f) for f in links[:_CONVERSATIONS]]
     groups = [group_json(corp, g) for g in corp.groups.values() if member.userid in g.members and not g.dismissed]
-    apps = [app_chat_json(corp, app, member) for app in corp.apps.values() if not app.is_contacts]
+    apps = [
+        app_chat_json(corp, app, member) for app in corp.apps.values() if not app.is_contacts and not app.is_archive
+    ]
     return {"staff": staff_json(member), "conversations": told, "groups": groups, "apps": apps}
 
 

@@ -91,6 +91,10 @@ class LibraryArchive:
             bad_keys=self._crew[0].bad_keys,
         )
 
+    def remedy(self, code: int) -> str:
+        """What a person can do about a code of the library or of WeCom."""
+        return explain(code).remedy
+
     def rest(self) -> None:
         """Keep one process, end the others."""
         for runner in self._crew[1:]:

@@ -104,6 +104,10 @@ class MessageArchive(Protocol):
         """How the process is."""
         ...
 
+    def remedy(self, code: int) -> str:
+        """What a person can do about a code seen, "" when nothing is known."""
+        ...
+
     def rest(self) -> None:
         """Let go of what is only needed while there is work."""
         ...

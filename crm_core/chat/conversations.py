@@ -62,7 +62,7 @@ def touch(session: Session, corp: CorpId, stored: Sequence[StoredMessage]) -> No
     for one in stored:
         where = one.message.conversation
         _count(talks.setdefault(where, _fresh(corp, one)), one)
-    known = {(row.kind, row.key): row for row in _rows(session, corp, [where.key for where in talks])}
+    known = {(row.kind, row.key): row for row in _rows(session, corp, talks)}
     added: list[dict[str, Any]] = []
     changed: list[dict[str, Any]] = []
     for where, told in talks.items():
@@ -118,11 +118,20 @@ def _joined(row: Row[Any], told: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _rows(session: Session, corp: CorpId, keys: Sequence[str]) -> list[Row[Any]]:
+def _rows(session: Session, corp: CorpId, talks: Iterable[Conversation]) -> list[Row[Any]]:
     found: list[Row[Any]] = []
-    for start in range(0, len(keys), MOST_NAMES):
-        part = list(keys[start : start + MOST_NAMES])
-        found += session.connection().execute(_of(corp).where(TALKS.c.key.in_(part))).all()
+    for kind, keys in by_kind(talks).items():
+        for start in range(0, len(keys), MOST_NAMES):
+            asked = _of(corp).where(TALKS.c.kind == kind, TALKS.c.key.in_(keys[start : start + MOST_NAMES]))
+            found += session.connection().execute(asked).all()
+    return found
+
+
+def by_kind(talks: Iterable[Conversation]) -> dict[str, list[str]]:
+    """The keys of conversations by their kind: every index over them begins with it."""
+    found: dict[str, list[str]] = {}
+    for one in talks:
+        found.setdefault(one.kind.value, []).append(one.key)
     return found
 
 

@@ -12,7 +12,7 @@ from sqlmodel import Session, SQLModel, col
 from sqlmodel import select as select_rows
 
 from crm_core import audit
-from crm_core.chat.conversations import TALKS
+from crm_core.chat.conversations import TALKS, by_kind
 from crm_core.chat.model import Conversation, ConversationKind, PartyKind, StoredMessage
 from crm_core.chat.reply_rules import ReplyRules, rules_of
 from crm_core.chat.store import MESSAGES
@@ -71,15 +71,19 @@ class _Pass:
 
     def load(self, talks: Iterable[Conversation]) -> None:
         """What is known of these conversations."""
-        session, keys = self._uow.session, [where.key for where in talks]
-        waits = select_rows(ReplyWaitRow).where(
-            ReplyWaitRow.corp_id == self._corp, col(ReplyWaitRow.key).in_(keys), ReplyWaitRow.outcome == ""
-        )
-        self._open = {(row.kind, row.key): row for row in session.exec(waits)}
-        newest = select(TALKS.c.kind, TALKS.c.key, TALKS.c.last_position).where(
-            TALKS.c.corp_id == self._corp, TALKS.c.key.in_(keys)
-        )
-        self._newest = {(kind, key): last for kind, key, last in session.connection().execute(newest)}
+        session = self._uow.session
+        for kind, keys in by_kind(talks).items():
+            waits = select_rows(ReplyWaitRow).where(
+                ReplyWaitRow.corp_id == self._corp,
+                ReplyWaitRow.kind == kind,
+                col(ReplyWaitRow.key).in_(keys),
+                ReplyWaitRow.outcome == "",
+            )
+            self._open |= {(row.kind, row.key): row for row in session.exec(waits)}
+            newest = select(TALKS.c.key, TALKS.c.last_position).where(
+                TALKS.c.corp_id == self._corp, TALKS.c.kind == kind, TALKS.c.key.in_(keys)
+            )
+            self._newest |= {(kind, key): last for key, last in session.connection().execute(newest)}
 
     def follow(self, where: Conversation, said: Sequence[StoredMessage]) -> None:
         """The messages of one conversation, by position."""
@@ -181,9 +185,13 @@ def _count_days(session: Session, corp: CorpId, talks: dict[Conversation, list[S
     for where, said in talks.items():
         for one in said:
             _count_day(counts, corp, where, one, zone)
-    keys, days = {key for _, _, key in counts}, {day for day, _, _ in counts}
-    known = select(DAYS).where(DAYS.c.corp_id == corp, DAYS.c.key.in_(keys), DAYS.c.day.in_(days))
-    rows = {(row.day, row.kind, row.key): row for row in session.connection().execute(known)}
+    asked: dict[tuple[date, str], list[str]] = {}
+    for day, kind, key in counts:
+        asked.setdefault((day, kind), []).append(key)
+    rows: dict[tuple[date, str, str], Any] = {}
+    for (day, kind), keys in asked.items():
+        known = select(DAYS).where(DAYS.c.corp_id == corp, DAYS.c.day == day, DAYS.c.kind == kind, DAYS.c.key.in_(keys))
+        rows |= {(row.day, row.kind, row.key): row for row in session.connection().execute(known)}
     added = [told for key, told in counts.items() if key not in rows]
     changed = [_more(rows[key], told) for key, told in counts.items() if key in rows]
     if added:

@@ -76,6 +76,11 @@ class ChatStore:
         found = _of(corp).where(MESSAGES.c.position.between(first, last)).order_by(MESSAGES.c.position)
         return self._open_all(session, found)
 
+    def positions(self, session: Session, corp: CorpId, first: int, last: int) -> list[int]:
+        """Which positions of ``first`` to ``last`` are still there, in order; nothing is opened."""
+        found = select(MESSAGES.c.position).where(MESSAGES.c.corp_id == corp, MESSAGES.c.position.between(first, last))
+        return list(session.connection().execute(found.order_by(MESSAGES.c.position)).scalars())
+
     def head(self, session: Session, corp: CorpId) -> int:
         """The newest position, 0 before the first message."""
         row = session.get(ChatHeadRow, corp)

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy import update
 from sqlmodel import Session, col, func, select
 
 from crm_core.db import UnitOfWork
 from crm_core.errors import NotFound
+from crm_core.events import StaffUpdated
 from crm_core.ids import CorpId
 from crm_core.kf.rules import ANSWER_WITHIN, Standing, Why, Window
 from crm_core.kf_port import KfCustomerFacts
@@ -195,6 +197,16 @@ def name_of(session: Session, corp: CorpId, external_user: str) -> str:
     """What the customer calls themselves, "" while unknown."""
     row = session.get(KfCustomerRow, (corp, external_user))
     return row.nickname if row is not None else ""
+
+
+def rename_staff(event: StaffUpdated, uow: UnitOfWork) -> None:
+    """A changed userid is carried through the sessions."""
+    if event.new_staff is not None:
+        uow.session.execute(
+            update(KfSessionRow)
+            .where(col(KfSessionRow.corp_id) == event.corp, col(KfSessionRow.servicer) == event.staff)
+            .values(servicer=event.new_staff)
+        )
 
 
 def _open_row(uow: UnitOfWork, corp: CorpId, open_kfid: str, external_user: str) -> KfSessionRow | None:

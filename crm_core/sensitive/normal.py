@@ -116,22 +116,25 @@ class Folded:
 def fold(text: str) -> Folded:
     """A text as runs of symbols with their places."""
     runs: list[Run] = []
-    last = ""
+    last, places = "", []
     for symbol, place in _with_entities(text) if "&" in text else _symbols(text):
         if symbol == last:
-            runs[-1].places.append(place)
+            places.append(place)
         else:
-            runs.append(Run(symbol, [place]))
-            last = symbol
+            last, places = symbol, [place]
+            runs.append(Run(symbol, places))
     return Folded(text, runs, "".join([run.symbol for run in runs]))
 
 
-def _symbols(text: str) -> Iterable[tuple[str, tuple[int, int]]]:
+def _symbols(text: str) -> list[tuple[str, tuple[int, int]]]:
     table, made = translation(), []
     for position, char in enumerate(text):
         code = ord(char)
         folded = table[code] if code < _TABLED else fold_of(char)
-        made += [(symbol, (position, position + 1)) for symbol in folded]
+        if len(folded) == 1:
+            made.append((folded, (position, position + 1)))
+        elif folded:
+            made += [(symbol, (position, position + 1)) for symbol in folded]
     return made
 
 

@@ -27,6 +27,7 @@ _CODES = 0x110000
 _SLOTS = 1 << 22
 _MIX = np.uint32(0x9E3779B1)
 _LETTERS = re.compile("[a-z]+")
+_LAST_ASCII = 0x7F
 _LEAST_DIGITS, _LEAST_LETTERS = 5, 3
 Numbers = Any  # numpy arrays
 
@@ -93,17 +94,17 @@ class Sieve:
                     found.append((start + number, hits))
         return found
 
-    def suspects(self, texts: Sequence[str]) -> dict[int, Stage]:
+    def suspects(self, texts: Sequence[str]) -> dict[int, int]:
         """The texts that may have a hit, by number, with where to look."""
         joined = _joined(texts)
         codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
         folded = _symbol_table()[codes]
         kept = np.flatnonzero(folded)
         symbols = folded[kept]
-        ends = np.cumsum([len(text) + 1 for text in texts])
-        found: defaultdict[int, Stage] = defaultdict(lambda: Stage(0))
+        ends = np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)) + 1)
+        found: defaultdict[int, int] = defaultdict(int)
 
-        def note(places: Numbers, stage: Stage, least: int = 1) -> None:
+        def note(places: Numbers, stage: int, least: int = 1) -> None:
             if len(places):
                 numbers, counts = np.unique(np.searchsorted(ends, places, side="right"), return_counts=True)
                 for number in numbers[counts >= least].tolist():
@@ -116,7 +117,8 @@ class Sieve:
             note(self._of_sounds(symbols, kept), Stage.SOUNDS)
         if self._least_digits:
             note(kept[(symbols >= 48) & (symbols <= 57)], Stage.NUMBERS, self._least_digits)
-        self._note_letters(texts, kept[(symbols >= 97) & (symbols <= 122)], ends, found)
+        letters = kept[(symbols >= 97) & (symbols <= 122)]
+        self._note_letters(texts, letters, codes, ends, found)
         for number in self._with_expressions(texts):
             found[number] |= Stage.EXPRESSIONS
         return found
@@ -139,20 +141,24 @@ class Sieve:
                 firsts.append(first)
         return kept[firsts] if firsts else kept[:0]
 
-    def _note_letters(self, texts: Sequence[str], places: Numbers, ends: Numbers, found: dict[int, Stage]) -> None:
+    def _note_letters(
+        self, texts: Sequence[str], places: Numbers, codes: Numbers, ends: Numbers, found: dict[int, int]
+    ) -> None:
         """Texts with letters that can be read as pinyin, or enough of them for an address."""
         if not len(places) or not (self._matcher.wants_sounds or self._reads_letters):
             return
-        numbers, counts = np.unique(np.searchsorted(ends, places, side="right"), return_counts=True)
+        whose: Numbers = np.searchsorted(ends, places, side="right")
+        numbers, counts = np.unique(whose, return_counts=True)
+        styled = {int(number) for number in whose[codes[places] > _LAST_ASCII]}
         for number, count in zip(numbers.tolist(), counts.tolist(), strict=True):
             if self._reads_letters and count >= _LEAST_LETTERS:
                 found[number] |= Stage.NUMBERS
-            if self._matcher.wants_sounds and self._may_be_sounds(texts[number]):
+            if self._matcher.wants_sounds and (number in styled or self._may_be_sounds(texts[number].lower())):
                 found[number] |= Stage.SOUNDS
 
-    def _may_be_sounds(self, text: str) -> bool:
-        read = _LETTERS.findall(text.lower() if text.isascii() else text.translate(translation()))
-        if sum(len(chunk) == 1 for chunk in read) > 1:
+    def _may_be_sounds(self, folded: str) -> bool:
+        read = _LETTERS.findall(folded)
+        if len(read) > 1 and sum(len(chunk) == 1 for chunk in read) > 1:
             return True
         return any(can_be_read(chunk) or self._matcher.is_initials(chunk) for chunk in read)
 
@@ -200,5 +206,5 @@ def _is_wanted(matcher: Matcher, word: str) -> bool:
 
 def _implementation(words: Sequence[bytes]) -> Any:
     """The fast automaton while it stays small."""
-    small = sum(map(len, words)) < 400_000
+    small = sum(map(len, words)) < 100_000
     return ahocorasick_rs.Implementation.DFA if small else ahocorasick_rs.Implementation.ContiguousNFA

@@ -108,6 +108,12 @@ def chunks(folded: Folded) -> list[tuple[int, int]]:
     return made
 
 
+def all_letters(folded: Folded) -> str:
+    """The letters of ``sounded`` alone, to see soon whether there is anything in them."""
+    sounds = sound_table()
+    return "".join([sounds.get(run.symbol, run.symbol) * len(run.places) for run in folded.runs])
+
+
 def sounded(folded: Folded) -> Sounded:
     """The text in letters, character by character, chunk by chunk. A digit or anything else becomes a bar."""
     ends = dict(chunks(folded)) if folded.symbols.isascii() or _LETTERS.search(folded.symbols) else {}

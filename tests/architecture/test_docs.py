@@ -20,7 +20,7 @@ from tests.architecture.sources import ROOMS, ROOT, sources
 
 CONFIG = ROOT / "config.yaml"
 VARIABLE = re.compile(r"\b(?:SCRM|SANDBOX)_[A-Z_]*[A-Z]\b")
-SECRET = re.compile(r"^SCRM_(MAIN|CONTACTS)_(SECRET|TOKEN|AES_KEY)$")
+SECRET = re.compile(r"^SCRM_(MAIN|CONTACTS|ARCHIVE)_(SECRET|TOKEN|AES_KEY)$")
 
 
 def document(name: str) -> str:

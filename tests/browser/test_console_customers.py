@@ -15,7 +15,7 @@ from tests.support.pictures import keep_picture
 from tests.support.product import InProcess
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text("utf-8")
-PAGES = ("/customers", "/groups", "/tags", "/tags/rules", "/live-codes", "/live-codes/1", "/live-codes/new", "/welcome",
+PAGES = ("/customers", "/groups", "/tags", "/tags/rules", "/tags/chat", "/tags/chat/new", "/tags/chat/learner", "/live-codes", "/live-codes/1", "/live-codes/new", "/welcome",
          "/welcome/all", "/tasks", "/tasks/import")  # fmt: skip
 pytestmark = pytest.mark.browser
 

@@ -16,7 +16,7 @@ def w():
 
 
 def test_every_listed_endpoint_exists(w):
-    assert len(ENDPOINTS) == 105
+    assert len(ENDPOINTS) == 109
     assert w.good("getcallbackip")["ip_list"]
     assert w.good("get_api_domain_ip")["ip_list"]
     assert w.good("department/list", id="2")["department"][0]["id"] == 2

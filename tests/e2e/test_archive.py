@@ -263,3 +263,27 @@ def test_two_pullers_store_nothing_twice(product: InProcess, lab: ArchiveLab) ->
     product.clock.advance(minutes=3)
     desk.pull({"corp": corp}, lambda: None)
     assert len(stored(product)) == 5
+
+
+def test_the_doctor_names_what_is_wrong(product: InProcess, lab: ArchiveLab) -> None:
+    from bot import archive_doctor
+    from bot.doctor import Level
+    from bot.wecom.archives import open_archives
+
+    def says() -> dict[str, tuple[Level, str]]:
+        archives = open_archives(product.house.settings)
+        try:
+            found = list(archive_doctor.examining(product.house.db, archives))
+        finally:
+            for _, archive in archives.values():
+                archive.close()
+        return {one.check: (one.level, one.says + one.fix) for one in found}
+
+    lab.add(text_message(1), version=3)
+    news(product)
+    assert says()["会话存档"][0] is Level.OK
+    level, words = says()["会话存档私钥"]
+    assert level is Level.FAIL
+    assert "版本 3" in words
+    lab.order("code 10009")
+    assert "可信IP地址" in says()["会话存档"][1]

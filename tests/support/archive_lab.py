@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.sandbox.archive_seal import PLACE, ArchiveKey, build_library
+from bot.sandbox.server import SandboxServer
 
 SAMPLES = Path(__file__).parents[1] / "fixtures" / "archive" / "messages.jsonl"
 FIRST_MS = 1_763_604_000_000 + 365 * 86_400_000  # 2026-11-20, 10:00 in Shanghai
@@ -113,6 +114,15 @@ def archive_lab(folder: Path, monkeypatch: Any) -> Iterator[ArchiveLab]:
     lab.give_key(1)
     monkeypatch.setenv(PLACE, lab.place)
     yield lab
+
+
+def wecom_archive(wecom: SandboxServer, folder: Path) -> dict[str, Any]:
+    """The corp's ``archive`` part for a house that reads the archive of a local WeCom opened with one."""
+    archive = wecom.world.corps[wecom.corp_id].archive
+    assert archive is not None
+    (folder / "keys").mkdir(exist_ok=True)
+    (folder / "keys" / f"{archive.key.version}.pem").write_text(archive.key.private_pem)
+    return {"app": "archive", "library": str(library()), "keys_folder": str(folder / "keys"), "processes": 1}
 
 
 def archive_config(lab: ArchiveLab, **changes: Any) -> dict[str, Any]:

@@ -20,6 +20,7 @@ import yaml
 from bot.inbox import event_of
 from bot.inbox_store import open_store
 from bot.sandbox.company import Company
+from bot.sandbox.model import ARCHIVE_AGENTID
 from bot.sandbox.server import SandboxServer
 from bot.wiring import House, build
 from bot.worker import drain
@@ -102,6 +103,12 @@ def raw_config(
     }
 
 
+def archive_secret(wecom: SandboxServer) -> str:
+    """Of the archive; any text where the local WeCom has none and a file stands for it."""
+    found = wecom.world.corps[wecom.corp_id].apps.get(ARCHIVE_AGENTID)
+    return found.secret if found else "archive-secret"
+
+
 def secrets_of(wecom: SandboxServer) -> dict[str, str]:
     """The product's environment variables."""
     app = wecom.app
@@ -111,7 +118,7 @@ def secrets_of(wecom: SandboxServer) -> dict[str, str]:
         "SCRM_MAIN_TOKEN": app.callback.token,
         "SCRM_MAIN_AES_KEY": app.callback.aes_key,
         "SCRM_CONTACTS_SECRET": wecom.contacts_secret,
-        "SCRM_ARCHIVE_SECRET": "archive-secret",
+        "SCRM_ARCHIVE_SECRET": archive_secret(wecom),
     }
 
 
@@ -126,7 +133,7 @@ def make_settings(wecom: SandboxServer, url: str, *, port: int = 8700, **more: A
         app_secrets={
             APP: main,
             "contacts": AppSecrets(secret=wecom.contacts_secret),  # type: ignore[arg-type]
-            "archive": AppSecrets(secret="archive-secret"),  # type: ignore[arg-type]
+            "archive": AppSecrets(secret=archive_secret(wecom)),  # type: ignore[arg-type]
         },
     )
 

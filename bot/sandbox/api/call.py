@@ -59,7 +59,8 @@ class Endpoint:
     """An API: its code and which kind of token may call it.
 
     needs: `nothing`, `token` (any), `app` (a self-built app's), `customers` (an app listed for customer
-    contact) or `contacts` (the directory-sync secret). locked: False when the endpoint takes the lock itself.
+    contact), `archive` (the chat archive's secret) or `contacts` (the directory-sync secret). locked: False when
+    the endpoint takes the lock itself.
     """
 
     run: Callable[[Call], Answer | FileAnswer]

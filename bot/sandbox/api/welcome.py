@@ -6,6 +6,7 @@ import time
 
 from bot.sandbox.api.attachments import read_message
 from bot.sandbox.api.call import Answer, Call, Endpoint
+from bot.sandbox.archiving import archive_single
 from bot.sandbox.model import Welcome
 from bot.sandbox.refusal import Refusal
 
@@ -29,7 +30,8 @@ def send_welcome(call: Call) -> Answer:
         welcome.sent_at = call.world.clock.now()
         chat = call.corp.chat(welcome.userid, welcome.external_userid, call.world.options.chat_length)
         for kind, body in lines:
-            call.world.say(chat, "staff", kind, body, "welcome", welcome.userid)
+            said = call.world.say(chat, "staff", kind, body, "welcome", welcome.userid)
+            archive_single(call.world, call.corp, said, welcome.userid, welcome.external_userid)
     return {}
 
 

@@ -200,6 +200,13 @@ def test_the_sieve_finds_what_the_matcher_finds(texts: list[str]):
     assert Sieve(made).check(texts) == each
 
 
+@pytest.mark.parametrize("text", ["(C) dubowang", "C. dubowang d", "x dǔ-bó-wǎng", "x ｄｕｂｏｗａｎｇ", "A-b dbw"])
+def test_the_sieve_reads_letters_chunk_by_chunk(text: str):
+    made = matcher("赌博网")
+    assert Sieve(made).check([text]) == [(0, made.check(text))]
+    assert made.check(text)
+
+
 def test_the_sieve_takes_texts_that_hold_anything():
     texts = ["", "a\0b赌博网", "\ud83d赌博网", "", "网"]
     made = matcher("赌博网")

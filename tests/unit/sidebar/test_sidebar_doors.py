@@ -41,6 +41,7 @@ def walk(house):
                     "field_id": 1,
                     "merge_id": 1,
                     "note_id": 1,
+                    "hint_id": 1,
                 }
                 values |= {"which": "groups", "act": ACTS.get(rule.endpoint.removeprefix("sidebar."), "add")}
                 url = rule.rule

@@ -89,12 +89,19 @@ def test_two_rules_for_one_tag_are_one_question(chat_tags: ChatTagHouse) -> None
     chat_tags.hear("沙发多少钱")
     assert len(chat_tags.rows()) == 2
     with chat_tags.ground.reading() as session:
-        (shown,) = suggestion_list.of_follow(session, CORP, ZHANG, XIAO, since=chat_tags.ground.at(-60))
+        (shown,) = suggestion_list.of_follow(
+            session, CORP, ZHANG, XIAO, since=chat_tags.ground.at(-60), just_now=chat_tags.ground.at(60)
+        )
     assert (shown.tag_name, shown.group_name, shown.origin) == ("问价格", "意向", "rule")
     chat_tags.act("confirm", shown.id)
     assert [state for _, state in chat_tags.states()] == ["confirmed", "confirmed"]
     with chat_tags.ground.reading() as session:
-        assert suggestion_list.of_follow(session, CORP, ZHANG, XIAO, since=chat_tags.ground.at(-60)) == []
+        assert (
+            suggestion_list.of_follow(
+                session, CORP, ZHANG, XIAO, since=chat_tags.ground.at(-60), just_now=chat_tags.ground.at(60)
+            )
+            == []
+        )
 
 
 def test_what_one_rule_was_refused_for_another_only_asks(chat_tags: ChatTagHouse) -> None:

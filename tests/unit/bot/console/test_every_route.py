@@ -29,6 +29,7 @@ def filled(console: Console, rule: str) -> str:
         "kind": "svg",
         "merge_id": "999",
         "rule_id": "999",
+        "tag_id": "et_nothing",
         "script_id": "1",
     }
     return re.sub(r"<(?:\w+:)?(\w+)>", lambda part: names[part.group(1)], rule)
