@@ -130,6 +130,8 @@ def speed(given: argparse.Namespace) -> None:
                     recommender.answer(session, CORP, [text], now=FRIDAY_MORNING, words_only=quick)
                 kind.append(1000 * (time.perf_counter() - began))
             bare.append(1000 * embedder.spent)
+        over = [one - two for one, two in zip(whole, bare, strict=True)]
+        print(f"beside the model: best {min(over):.1f} ms, median {statistics.median(over):.1f} ms")
         for name, taken in (("bare model", bare), ("recommended", whole), ("words first", words)):
             print(f"{name:12} median {statistics.median(taken):6.1f} ms  p95 {np.percentile(taken, 95):6.1f} ms")
         print(f"recommended / bare model: {statistics.median(whole) / statistics.median(bare):.2f}")

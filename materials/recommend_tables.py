@@ -18,7 +18,7 @@ class ScriptLessonRow(SQLModel, table=True):
     __tablename__ = "script_lessons"
     __table_args__ = (
         UniqueConstraint("corp_id", "lesson_key"),
-        Index("ix_script_lessons_new", "corp_id", "happened_at"),
+        Index("ix_script_lessons_new", "corp_id", "happened_at", "replied"),
         Index("ix_script_lessons_customer", "corp_id", "customer_token", "replied"),
     )
 

@@ -5,6 +5,7 @@ is indexed anew beside it while the old index goes on answering.
 """
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
@@ -28,6 +29,8 @@ from materials.teaching import Teaching
 MOST_SUGGESTED = 5
 MOST_MATERIALS = 2
 MOST_KEPT_VECTORS = 512
+LOOK_SECONDS = 0.5  # how often a process looks whether a library changed
+USES_SECONDS = 600.0  # how often it counts what is sent usually
 SAMPLE = 2000  # scripts whose titles tell where the middle of a library is
 EARLIER_SHARE = 0.35  # of each earlier message beside the one after it
 CONTEXT_BONUS, MOST_CONTEXT = 0.35, 0.7
@@ -73,8 +76,11 @@ class Answer:
 class _Kept:
     """A corp's index and what it was made from."""
 
+    looked_at: float = 0.0
     stamp: object = None
     ranker: Ranker | None = None
+    counted_at: float = 0.0
+    uses: dict[int, int] = field(default_factory=dict)
     taught_by: object = None
     teaching: Teaching | None = None
     making: threading.Lock = field(default_factory=threading.Lock)
@@ -134,6 +140,9 @@ class Recommender:
     def ranker(self, session: Session, corp: CorpId) -> Ranker:
         """The index of a corp; while a new one is made, the one before."""
         kept = self._kept(corp)
+        if kept.ranker is not None and time.monotonic() - kept.looked_at < LOOK_SECONDS:
+            return kept.ranker
+        kept.looked_at = time.monotonic()
         embedder = self._embedder(service.offered_count(session, corp))
         now = self._stamp(session, corp, embedder)
         if kept.ranker is not None and kept.stamp == now:
@@ -234,7 +243,9 @@ class Recommender:
         stamp = (lessons.stamp(session, corp), ranker)
         if kept.teaching is None or kept.taught_by != stamp:
             taught = lessons.newest(session, corp, self._cipher, now)
-            kept.teaching = Teaching(taught, ranker, script_statistics.use_counts(session, corp))
+            if not kept.counted_at or time.monotonic() - kept.counted_at > USES_SECONDS:
+                kept.uses, kept.counted_at = script_statistics.use_counts(session, corp), time.monotonic()
+            kept.teaching = Teaching(taught, ranker, kept.uses)
             kept.taught_by = stamp
         return kept.teaching
 

@@ -90,6 +90,7 @@ class ScriptVectorRow(SQLModel, table=True):
     """
 
     __tablename__ = "script_vectors"
+    __table_args__ = (Index("ix_script_vectors_made", "corp_id", "model", "made_in"),)
 
     corp_id: str = Field(primary_key=True)
     script_id: int = Field(primary_key=True, sa_type=BigId)

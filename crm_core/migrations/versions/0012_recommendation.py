@@ -33,7 +33,7 @@ def _lessons() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_script_lessons")),
         sa.UniqueConstraint("corp_id", "lesson_key", name=op.f("uq_script_lessons_corp_id_lesson_key")),
     )
-    op.create_index("ix_script_lessons_new", "script_lessons", ["corp_id", "happened_at"])
+    op.create_index("ix_script_lessons_new", "script_lessons", ["corp_id", "happened_at", "replied"])
     op.create_index("ix_script_lessons_customer", "script_lessons", ["corp_id", "customer_token", "replied"])
 
 
@@ -82,6 +82,7 @@ def _gaps() -> None:
 
 def upgrade() -> None:
     op.add_column("script_vectors", sa.Column("made_in", BIG_ID, server_default="0", nullable=False))
+    op.create_index("ix_script_vectors_made", "script_vectors", ["corp_id", "model", "made_in"])
     _lessons()
     _turns()
     _gaps()
@@ -90,5 +91,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ("script_gap_cases", "script_gaps", "customer_turns", "script_lessons"):
         op.drop_table(table)
+    op.drop_index("ix_script_vectors_made", "script_vectors")
     with op.batch_alter_table("script_vectors") as batch:
         batch.drop_column("made_in")
