@@ -27,7 +27,7 @@ pytestmark = pytest.mark.browser
 SINGLE = Conversation.single("zhang.san", "wm_new")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def office(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[tuple[ConsoleHouse, str, Browser]]:
     with ExitStack() as stack:
         url = databases.sqlite_url(tmp_path_factory.mktemp("sensitive"))
