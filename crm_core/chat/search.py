@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, exists, func, select
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, select
 from sqlmodel import Session
 
 from crm_core.chat import blind, conversations
@@ -97,8 +97,18 @@ def _candidates(
     if newest is None:
         return
     all_of, any_of = _pieces(session, corp, wanted, words, newest)
+    conditions = _conditions(corp, wanted)
+    floor = blind.recent(session, MESSAGES, before)
     found, order = blind.candidates(session, blinder, MESSAGES, all_of=all_of, any_of=any_of)
-    found = found.where(*_conditions(corp, wanted))
+    if floor is None:
+        yield from _walk(session, found.where(*conditions), order, before)
+        return
+    yield from _walk(session, found.where(*conditions, order >= floor), order, before)
+    found, order = blind.candidates(session, blinder, MESSAGES, all_of=all_of, any_of=any_of, below=floor)
+    yield from _walk(session, found.where(*conditions), order, None)
+
+
+def _walk(session: Session, found: Select[Any], order: ColumnElement[int], before: int | None) -> Iterator[Row[Any]]:
     at_once = CANDIDATES_AT_ONCE
     while True:
         part = found if before is None else found.where(order < before)
