@@ -28,7 +28,7 @@ def hint(
             text=text,
             body={"content": text},
         )
-        stored = house.chat.store.append(uow, CORP, [message])
+        stored = house.chats.append(uow, CORP, [message])
         reader = ChatTagReader({CORP: AppKey("main")})
         (number,) = reader.record(uow, CORP, reader.by_words(CORP, [rule], stored))
         uow.commit()

@@ -126,6 +126,8 @@ def test_secrets_are_only_told_to_be_set() -> None:
     found = {line.variable: line.is_set for line in config_origins.secrets(settings)}
     assert found == {
         "SCRM_SECRET_KEY": True,
+        "SCRM_DATA_KEYS": False,
+        "SCRM_DRAFT_KEY": False,
         "SCRM_ADMIN_PASSWORD": False,
         "SCRM_MAIN_SECRET": True,
         "SCRM_MAIN_TOKEN": False,
