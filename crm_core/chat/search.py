@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -105,14 +106,17 @@ def _candidates(
         return
     yield from _walk(session, found.where(*conditions, order >= floor), order, before)
     found, order = blind.candidates(session, blinder, MESSAGES, all_of=all_of, any_of=any_of, below=floor)
-    yield from _walk(session, found.where(*conditions), order, None)
+    yield from _walk(session, found.where(*conditions), order, None, is_old=True)
 
 
-def _walk(session: Session, found: Select[Any], order: ColumnElement[int], before: int | None) -> Iterator[Row[Any]]:
+def _walk(
+    session: Session, found: Select[Any], order: ColumnElement[int], before: int | None, *, is_old: bool = False
+) -> Iterator[Row[Any]]:
     at_once = CANDIDATES_AT_ONCE
     while True:
         part = found if before is None else found.where(order < before)
-        rows = session.connection().execute(part.order_by(order.desc()).limit(at_once)).all()
+        with blind.by_index(session) if is_old else nullcontext():
+            rows = session.connection().execute(part.order_by(order.desc()).limit(at_once)).all()
         yield from rows
         if len(rows) < at_once:
             return
