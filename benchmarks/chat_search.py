@@ -122,9 +122,16 @@ def messages(count: int) -> Iterator[ChatMessage]:
 
 
 @contextmanager
-def place(postgres: str, keep: Path | None) -> Iterator[str]:
+def place(postgres: str, keep: Path | None, keep_postgres: str = "") -> Iterator[str]:
     """The address of a database of our own."""
-    if postgres:
+    if postgres and keep_postgres:
+        admin = create_engine(postgres, isolation_level="AUTOCOMMIT")
+        with admin.connect() as connection:
+            known = text("SELECT 1 FROM pg_database WHERE datname = :name")
+            if connection.execute(known, {"name": keep_postgres}).first() is None:
+                connection.execute(text(f'CREATE DATABASE "{keep_postgres}"'))
+        yield make_url(postgres).set(database=keep_postgres).render_as_string(hide_password=False)
+    elif postgres:
         name = f"scrm_bench_{uuid.uuid4().hex[:8]}"
         admin = create_engine(postgres, isolation_level="AUTOCOMMIT")
         with admin.connect() as connection:
@@ -233,9 +240,10 @@ def main() -> None:
     parser.add_argument("--postgres", default="", help="also on this server, in a database of its own")
     parser.add_argument("--only-postgres", action="store_true")
     parser.add_argument("--keep", type=Path, default=None)
+    parser.add_argument("--keep-postgres", default="", help="the name of a database that stays, for a second run")
     given = parser.parse_args()
     for server in ([] if given.only_postgres else [""]) + ([given.postgres] if given.postgres else []):
-        with place(server, given.keep if not server else None) as url:
+        with place(server, given.keep if not server else None, given.keep_postgres) as url:
             measure(url, given.messages, given.rounds)
 
 

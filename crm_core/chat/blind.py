@@ -6,11 +6,12 @@ one index answers a filtered search.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, column, literal, select, table, text
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, column, func, literal, select, table, text
 from sqlalchemy import Integer as SqlInteger
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Session
@@ -24,9 +25,10 @@ HASH_BYTES = 4
 MOST_REMEMBERED = 300_000
 MOST_DAYS = 62  # a longer time is asked for by months
 MOST_MONTHS = 36
+RECENT = 20_000
 
 WORDS = table("chat_words", column("rowid", SqlInteger), column("hashes"))
-PG_WORDS = table("chat_words", column("message_id", SqlInteger), column("hashes", ARRAY(SqlInteger)))
+PG_WORDS = table("chat_words", column("message_id", BigInteger), column("hashes", ARRAY(SqlInteger)))
 FTS: ColumnElement[Any] = column("chat_words")
 
 _ADD_SQLITE = text("INSERT INTO chat_words (rowid, hashes) VALUES (:id, :hashes)")
@@ -143,21 +145,57 @@ def drop(session: Session, told: Sequence[tuple[int, Iterable[int]]]) -> None:
 
 
 def candidates(
-    session: Session, blinder: Blinder, messages: Any, *, all_of: Iterable[str], any_of: Sequence[Sequence[str]]
+    session: Session,
+    blinder: Blinder,
+    messages: Any,
+    *,
+    all_of: Iterable[str],
+    any_of: Sequence[Sequence[str]],
+    below: int | None = None,
 ) -> tuple[Select[Any], ColumnElement[int]]:
-    """Messages that have all pieces, and one of each group; with the column by which they go from new to old."""
+    """Messages that have all pieces, and one of each group; with the column by which they go from new to old.
+
+    below: only ids below this, and by the index whatever the planner thinks of it (PostgreSQL).
+    """
     wanted = sorted({blinder.hash(piece) for piece in all_of})
     groups = [sorted({blinder.hash(piece) for piece in group}) for group in any_of if group]
     if _is_sqlite(session):
         asked = " AND ".join([f'"{_word(one)}"' for one in wanted] + [f"({_either(group)})" for group in groups])
         found = select(messages).select_from(WORDS.join(messages, literal(1) == 1))
-        # the unary plus keeps SQLite from beginning at the messages: it walks the index and looks each one up
+        # no join condition of the ORM's: SQLite walks the index and looks each message up
         linked = text("chat_messages.id = chat_words.rowid")
         return found.where(FTS.op("MATCH")(asked), linked), WORDS.c.rowid
-    found = select(messages).select_from(PG_WORDS.join(messages, messages.c.id == PG_WORDS.c.message_id))
     has_all = PG_WORDS.c.hashes.contains(bindparam(None, wanted, type_=ARRAY(SqlInteger)))
     has_one = [PG_WORDS.c.hashes.overlap(bindparam(None, group, type_=ARRAY(SqlInteger))) for group in groups]
-    return found.where(and_(has_all, *has_one)), PG_WORDS.c.message_id
+    if below is None:
+        found = select(messages).select_from(PG_WORDS.join(messages, messages.c.id == PG_WORDS.c.message_id))
+        return found.where(and_(has_all, *has_one)), PG_WORDS.c.message_id
+    ids = select(PG_WORDS.c.message_id).where(has_all, *has_one)
+    known = ids.cte("known").prefix_with("MATERIALIZED", dialect="postgresql")
+    found = select(messages).select_from(known.join(messages, messages.c.id == known.c.message_id))
+    return found.where(known.c.message_id < below), known.c.message_id
+
+
+@contextmanager
+def by_index(session: Session) -> Iterator[None]:
+    """Inside, PostgreSQL goes through no whole table: it overrates how often a single rare piece occurs."""
+    connection = session.connection()
+    connection.execute(text("SET LOCAL enable_seqscan = off"))
+    yield
+    connection.execute(text("SET LOCAL enable_seqscan = on"))
+
+
+def recent(session: Session, messages: Any, before: int | None) -> int | None:
+    """The id from which on the newest messages are looked through one by one (PostgreSQL); None: the index serves all.
+
+    PostgreSQL walks either the messages from the new end or the index, and guesses wrongly for single rare pieces: it
+    may look through everything for a word that stands in twenty messages. So the newest are always walked, which is
+    enough for frequent words, and the older ones always go by the index.
+    """
+    if _is_sqlite(session):
+        return None
+    top = before or session.connection().execute(select(func.max(messages.c.id))).scalar() or 0
+    return max(0, top - RECENT)
 
 
 def asked_of_words(words: tuple[str, ...]) -> set[str]:

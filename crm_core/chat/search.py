@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, exists, func, select
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, select
 from sqlmodel import Session
 
 from crm_core.chat import blind, conversations
@@ -97,12 +98,25 @@ def _candidates(
     if newest is None:
         return
     all_of, any_of = _pieces(session, corp, wanted, words, newest)
+    conditions = _conditions(corp, wanted)
+    floor = blind.recent(session, MESSAGES, before)
     found, order = blind.candidates(session, blinder, MESSAGES, all_of=all_of, any_of=any_of)
-    found = found.where(*_conditions(corp, wanted))
+    if floor is None:
+        yield from _walk(session, found.where(*conditions), order, before)
+        return
+    yield from _walk(session, found.where(*conditions, order >= floor), order, before)
+    found, order = blind.candidates(session, blinder, MESSAGES, all_of=all_of, any_of=any_of, below=floor)
+    yield from _walk(session, found.where(*conditions), order, None, is_old=True)
+
+
+def _walk(
+    session: Session, found: Select[Any], order: ColumnElement[int], before: int | None, *, is_old: bool = False
+) -> Iterator[Row[Any]]:
     at_once = CANDIDATES_AT_ONCE
     while True:
         part = found if before is None else found.where(order < before)
-        rows = session.connection().execute(part.order_by(order.desc()).limit(at_once)).all()
+        with blind.by_index(session) if is_old else nullcontext():
+            rows = session.connection().execute(part.order_by(order.desc()).limit(at_once)).all()
         yield from rows
         if len(rows) < at_once:
             return

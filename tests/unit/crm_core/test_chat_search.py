@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from bot.ciphers import open_cipher
-from crm_core.chat import search
+from crm_core.chat import blind, search
 from crm_core.chat.model import ChatMessage, Conversation, Party, PartyKind
 from crm_core.chat.search import Search
 from crm_core.chat.store import ChatStore
@@ -138,6 +138,22 @@ def test_pages_go_on_where_they_ended(ground: Ground, store: ChatStore) -> None:
             search.find(session, store, CORP, Search(words="您好"), cursor="nonsense")
         with pytest.raises(InputInvalid, match="100 个字"):
             search.find(session, store, CORP, Search(words="长" * 101))
+
+
+def test_old_messages_are_found_behind_the_newest(
+    ground: Ground, store: ChatStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blind, "RECENT", 5)  # PostgreSQL looks through the newest and asks the index for the others
+    append(ground, store, *(said(number, "您好" if number % 2 else "再见") for number in range(1, 40)))
+    assert found(ground, store, "您好") == [f"m{number}" for number in range(39, 0, -2)]
+    assert found(ground, store, "您好", external_user="wm_xiao", until=FRIDAY_MORNING + timedelta(minutes=4)) == [
+        "m3",
+        "m1",
+    ]
+    with ground.reading() as session:
+        first = search.find(session, store, CORP, Search(words="您好"), limit=7)
+        rest = search.find(session, store, CORP, Search(words="您好"), cursor=first.next_cursor, limit=50)
+    assert [one.position for one in (*first.items, *rest.items)] == list(range(39, 0, -2))
 
 
 def test_the_index_holds_no_text(ground: Ground, store: ChatStore) -> None:
