@@ -20,6 +20,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, text
 
+from benchmarks.shared_data import chat_messages
 from bot.sandbox.archive_seal import PLACE
 from bot.wiring import build
 from crm_core.chat import archive_book
@@ -29,7 +30,6 @@ from tests.support import databases
 from tests.support.archive_lab import FIRST_MS, ArchiveLab, archive_config, key_pair, samples
 from tests.support.product import Processes, local_wecom, processes, wait_for
 
-SHARED = Path("/work/shared/data/chat-travel-booking")
 OWN = (
     "这款沙发多少钱",
     "今天可以送货吗",
@@ -47,8 +47,7 @@ PATIENCE_SECONDS = 3600
 
 def texts() -> list[str]:
     """What people write."""
-    found = [line for file in sorted(SHARED.glob("*.txt")) for line in file.read_text("utf-8").splitlines() if line]
-    return found or list(OWN)
+    return chat_messages() or list(OWN)
 
 
 def fill(lab: ArchiveLab, count: int) -> float:

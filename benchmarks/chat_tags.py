@@ -1,6 +1,6 @@
 """Auto-tagging: accuracy, macro-F1 and speed of the learner beside a plain SVM, and the reader's messages a second.
 
-``python -m benchmarks.chat_tags [--data FOLDER]``. FOLDER holds the labelled sets (default /work/shared/data); of
+``python -m benchmarks.chat_tags [--data FOLDER]``. FOLDER holds the labelled sets (default ../shared/data); of
 those without a split of their own, a fifth is kept for the test. ``+25 % wrong`` replaces a quarter of the training
 labels by others at random. The plain baseline: character 1-3-gram TF-IDF and LinearSVC as they come.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
 
+from benchmarks.shared_data import SHARED
 from bot.cli_eval_tags import Labelled, figures, read_file
 from tagging import learner
 from tagging.chat_rules import WORDS, ChatRule, Conditions, WordRules
@@ -73,7 +74,7 @@ def rules_per_second(texts: list[str]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path("/work/shared/data"))
+    parser.add_argument("--data", type=Path, default=SHARED)
     folder = parser.parse_args().data
     print(
         f"{'set':40s} {'plain acc':>9s} {'macro-F1':>9s} | {'ours acc':>9s} {'macro-F1':>9s} {'train s':>8s} {'msg/s':>8s}"

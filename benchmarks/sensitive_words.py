@@ -1,6 +1,6 @@
 """How fast messages are checked for 10,000 sensitive words, beside the bare automaton on the same messages and words.
 
-``python benchmarks/sensitive_words.py [messages.tsv]``. CPU time of one core; both take turns, the best of each counts.
+``python -m benchmarks.sensitive_words [messages.tsv]``. CPU time of one core; both take turns, the best of each counts.
 """
 
 import random
@@ -13,13 +13,13 @@ from pathlib import Path
 
 import ahocorasick_rs
 
+from benchmarks.shared_data import chat_messages, column
 from crm_core.sensitive.matcher import Matcher
 from crm_core.sensitive.rulebook import ALL_ON, CategoryRules, Detector, Entry, Options, Rulebook
 from crm_core.sensitive.sieve import BATCH, Sieve
 
 WORDS = 10_000
 ROUNDS = 7
-SHARED = Path("/work/shared/data")
 OWN = (
     "您好，请问这款沙发现在有活动吗？",
     "有的，满5000减300，送货上门",
@@ -34,12 +34,8 @@ OWN = (
 
 def messages() -> list[str]:
     """Messages from a file, else from the shared chats, else our own."""
-    files = [Path(name) for name in sys.argv[1:]] or sorted(SHARED.glob("chat-*/messages.tsv"))
-    found: list[str] = []
-    for file in files:
-        rows = [line.split("\t") for line in file.read_text("utf-8").splitlines()]
-        at = rows[0].index("message")
-        found += [row[at] for row in rows[1:] if len(row) > at]
+    given = [text for name in sys.argv[1:] for text in column(Path(name), "message")]
+    found = given or chat_messages()
     return found or [f"{text}{number}" for number in range(2000) for text in OWN]
 
 

@@ -14,7 +14,7 @@ from crm_core.chat.model import ChatMessage, Conversation, PartyKind
 from tests.support.archive_lab import samples
 
 NOTHING = Known()
-SHARED = Path("/work/shared/data/chat-archive-messages/messages.jsonl")
+SHARED = Path(__file__).resolve().parents[4] / "shared/data/chat-archive-messages/messages.jsonl"
 
 
 def made(record: dict[str, Any], known: Known = NOTHING) -> ChatMessage:
